@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+pub mod arm;
+pub mod assessment;
+pub mod backoff;
+pub mod budget;
+pub mod clock;
+pub mod connector;
+pub mod credential;
+pub mod ids;
+pub mod job;
+pub mod policy;
+pub mod properties;
+pub mod read;
+pub mod recommendation;
+pub mod resource;
+pub mod snapshot;
+
+pub use clock::{Clock, SystemClock};
+pub use ids::*;
