@@ -126,8 +126,11 @@ impl Limits {
             return Verdict::Normal;
         }
         let remaining = limit.saturating_sub(window.sum);
-        let numbers =
-            Numbers { limit_tstu: limit.as_f64(), remaining_tstu: remaining.as_f64(), until_zero: self.window };
+        let numbers = Numbers {
+            limit_tstu: limit.as_f64(),
+            remaining_tstu: remaining.as_f64(),
+            until_zero: self.window,
+        };
         if window.sum < limit {
             return Verdict::Flagged(numbers);
         }
@@ -206,7 +209,9 @@ mod tests {
         assert_eq!(spend(&mut window, start, 49.9), Verdict::Normal);
         assert!(matches!(spend(&mut window, start, 0.1), Verdict::Flagged(n) if n.remaining_tstu == 50.0));
         assert!(matches!(spend(&mut window, start, 49.9), Verdict::Flagged(_)));
-        assert!(matches!(spend(&mut window, start, 0.1), Verdict::Delayed { numbers, .. } if numbers.remaining_tstu == 0.0));
+        assert!(
+            matches!(spend(&mut window, start, 0.1), Verdict::Delayed { numbers, .. } if numbers.remaining_tstu == 0.0)
+        );
         assert!(matches!(spend(&mut window, start, 49.9), Verdict::Delayed { .. }));
         assert!(matches!(spend(&mut window, start, 0.1), Verdict::Blocked { .. }));
     }

@@ -8,8 +8,14 @@ use uuid::Uuid;
 
 use crate::world::{Draw, Topic};
 
-const PEOPLE: [&str; 6] =
-    ["Jamal Hartnett", "Christie Church", "Raisa Pokrovskaya", "Johnnie McLeod", "Helena Petersen", "Ito Sakura"];
+const PEOPLE: [&str; 6] = [
+    "Jamal Hartnett",
+    "Christie Church",
+    "Raisa Pokrovskaya",
+    "Johnnie McLeod",
+    "Helena Petersen",
+    "Ito Sakura",
+];
 
 /// One identity of the simulator and the tokens that act as it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,9 +67,22 @@ impl SimulatedIdentity {
         };
         let subject = STANDARD_NO_PAD.encode(draw.uuid().to_string());
         let pats = (1..=2)
-            .map(|token| format!("simpat-{}-{}", index + 1, Draw::new(seed, Topic::Token, &[index, token]).uuid().simple()))
+            .map(|token| {
+                format!(
+                    "simpat-{}-{}",
+                    index + 1,
+                    Draw::new(seed, Topic::Token, &[index, token]).uuid().simple()
+                )
+            })
             .collect();
-        Self { id, kind, display_name, principal_name, subject_descriptor: format!("{prefix}.{subject}"), pats }
+        Self {
+            id,
+            kind,
+            display_name,
+            principal_name,
+            subject_descriptor: format!("{prefix}.{subject}"),
+            pats,
+        }
     }
 }
 

@@ -14,6 +14,8 @@ mod route;
 mod server;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod truth;
 mod world;
 

@@ -69,7 +69,11 @@ impl SimulatorOptions {
             return Err(OptionError::new("organizations", "0 organizations", "give at least 1"));
         }
         if self.projects == 0 && self.repositories > 0 {
-            return Err(OptionError::new("projects", "repositories without a project", "give at least 1 project"));
+            return Err(OptionError::new(
+                "projects",
+                "repositories without a project",
+                "give at least 1 project",
+            ));
         }
         if u32::try_from(self.repositories).is_err() {
             return Err(OptionError::new("repositories", "too many repositories", "give fewer than 2^32"));
@@ -84,10 +88,18 @@ impl SimulatorOptions {
             return Err(OptionError::new("tstu_limit", "not a positive number", "give TSTU, or turn it off"));
         }
         if !(self.window_seconds.is_finite() && self.window_seconds > 0.0) {
-            return Err(OptionError::new("window_seconds", "not a positive number", "give seconds, such as 300"));
+            return Err(OptionError::new(
+                "window_seconds",
+                "not a positive number",
+                "give seconds, such as 300",
+            ));
         }
         if !(self.longest_delay_seconds.is_finite() && self.longest_delay_seconds >= 0.0) {
-            return Err(OptionError::new("longest_delay_seconds", "not a number from 0", "give seconds, such as 30"));
+            return Err(OptionError::new(
+                "longest_delay_seconds",
+                "not a number from 0",
+                "give seconds, such as 30",
+            ));
         }
         Ok(())
     }

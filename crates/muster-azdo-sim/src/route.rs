@@ -113,7 +113,9 @@ impl Route {
     /// How the route treats the `api-version` of a call.
     pub(crate) fn maturity(self) -> Maturity {
         match self {
-            Self::AuthorizedResources | Self::PipelinePermissions | Self::EnterpriseCatalog => Maturity::Preview,
+            Self::AuthorizedResources | Self::PipelinePermissions | Self::EnterpriseCatalog => {
+                Maturity::Preview
+            }
             Self::ConnectionData | Self::SecureFiles => Maturity::LenientPreview,
             _ => Maturity::Released,
         }

@@ -41,7 +41,11 @@ pub(crate) struct Draw(u64);
 impl Draw {
     pub(crate) fn new(seed: u64, topic: Topic, indices: &[usize]) -> Self {
         let start = mix(seed ^ mix(topic as u64));
-        Self(indices.iter().fold(start, |state, index| mix(state ^ (*index as u64).wrapping_mul(GOLDEN_GAMMA))))
+        Self(
+            indices
+                .iter()
+                .fold(start, |state, index| mix(state ^ (*index as u64).wrapping_mul(GOLDEN_GAMMA))),
+        )
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -110,7 +114,7 @@ mod tests {
         let mut draw = Draw::new(42, Topic::Repository, &[3, 4]);
         assert_eq!(draw.uuid().get_version_num(), 4);
         let mut again = Draw::new(42, Topic::Repository, &[3, 4]);
-        assert_eq!(again.uuid().to_string(), "PINNED");
+        assert_eq!(again.uuid().to_string(), "ef36958c-cb40-4bdd-9384-2fe976b9ce0e");
     }
 
     #[test]

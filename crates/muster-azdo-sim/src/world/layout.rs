@@ -63,9 +63,15 @@ mod tests {
     #[test]
     fn totals_are_exact_for_any_numbers() {
         for seed in 0..20 {
-            for (organizations, projects, repositories) in
-                [(1, 1, 1), (3, 40, 1_000), (3, 40, 10_000), (50, 7, 3), (7, 7, 100_000), (2, 0, 0), (1, 500, 20)]
-            {
+            for (organizations, projects, repositories) in [
+                (1, 1, 1),
+                (3, 40, 1_000),
+                (3, 40, 10_000),
+                (50, 7, 3),
+                (7, 7, 100_000),
+                (2, 0, 0),
+                (1, 500, 20),
+            ] {
                 let per_organization = projects_per_organization(seed, organizations, projects);
                 assert_eq!(per_organization.iter().sum::<usize>(), projects);
                 assert_eq!(per_organization.len(), organizations);

@@ -18,41 +18,145 @@ const COMPANIES: [&str; 12] = [
 ];
 
 const UNITS: [&str; 20] = [
-    "payments", "retail", "logistics", "platform", "data", "mobile", "health", "insurance", "media", "energy", "labs",
-    "identity", "commerce", "research", "finance", "travel", "games", "cloud", "security", "education",
+    "payments",
+    "retail",
+    "logistics",
+    "platform",
+    "data",
+    "mobile",
+    "health",
+    "insurance",
+    "media",
+    "energy",
+    "labs",
+    "identity",
+    "commerce",
+    "research",
+    "finance",
+    "travel",
+    "games",
+    "cloud",
+    "security",
+    "education",
 ];
 
 const AREAS: [&str; 24] = [
-    "Payments", "Billing", "Checkout", "Inventory", "Shipping", "Customer", "Identity", "Reporting", "Search",
-    "Catalogue", "Pricing", "Risk", "Claims", "Ledger", "Messaging", "Mobile", "Web", "Data", "Analytics", "Partner",
-    "Warehouse", "Fleet", "Support", "Onboarding",
+    "Payments",
+    "Billing",
+    "Checkout",
+    "Inventory",
+    "Shipping",
+    "Customer",
+    "Identity",
+    "Reporting",
+    "Search",
+    "Catalogue",
+    "Pricing",
+    "Risk",
+    "Claims",
+    "Ledger",
+    "Messaging",
+    "Mobile",
+    "Web",
+    "Data",
+    "Analytics",
+    "Partner",
+    "Warehouse",
+    "Fleet",
+    "Support",
+    "Onboarding",
 ];
 
 const NOUNS: [&str; 16] = [
-    "Platform", "Services", "Portal", "Engine", "Tools", "Core", "Integration", "Operations", "Insights", "Gateway",
-    "Foundation", "Automation", "Experience", "Infrastructure", "Systems", "Program",
+    "Platform",
+    "Services",
+    "Portal",
+    "Engine",
+    "Tools",
+    "Core",
+    "Integration",
+    "Operations",
+    "Insights",
+    "Gateway",
+    "Foundation",
+    "Automation",
+    "Experience",
+    "Infrastructure",
+    "Systems",
+    "Program",
 ];
 
 /// Appended to some project names: clients have to encode what is not ASCII.
-const PLACES: [&str; 8] = ["Zürich", "São Paulo", "Málaga", "Kraków", "東京", "Αθήνα", "Łódź", "Île-de-France"];
+const PLACES: [&str; 8] =
+    ["Zürich", "São Paulo", "Málaga", "Kraków", "東京", "Αθήνα", "Łódź", "Île-de-France"];
 
 const SERVICES: [&str; 40] = [
-    "billing", "invoice", "payment", "checkout", "cart", "order", "inventory", "catalog", "pricing", "discount",
-    "shipping", "tracking", "customer", "account", "profile", "identity", "session", "consent", "notification", "email",
-    "search", "recommendation", "review", "rating", "fraud", "ledger", "settlement", "tax", "refund", "subscription",
-    "loyalty", "voucher", "warehouse", "supplier", "partner", "report", "audit", "scheduler", "gateway", "telemetry",
+    "billing",
+    "invoice",
+    "payment",
+    "checkout",
+    "cart",
+    "order",
+    "inventory",
+    "catalog",
+    "pricing",
+    "discount",
+    "shipping",
+    "tracking",
+    "customer",
+    "account",
+    "profile",
+    "identity",
+    "session",
+    "consent",
+    "notification",
+    "email",
+    "search",
+    "recommendation",
+    "review",
+    "rating",
+    "fraud",
+    "ledger",
+    "settlement",
+    "tax",
+    "refund",
+    "subscription",
+    "loyalty",
+    "voucher",
+    "warehouse",
+    "supplier",
+    "partner",
+    "report",
+    "audit",
+    "scheduler",
+    "gateway",
+    "telemetry",
 ];
 
 const FORMS: [&str; 15] = [
-    "api", "web", "worker", "service", "ui", "client", "sdk", "infra", "terraform", "pipelines", "docs", "tests", "jobs",
-    "etl", "mobile",
+    "api",
+    "web",
+    "worker",
+    "service",
+    "ui",
+    "client",
+    "sdk",
+    "infra",
+    "terraform",
+    "pipelines",
+    "docs",
+    "tests",
+    "jobs",
+    "etl",
+    "mobile",
 ];
 
 /// A prime above every number of pairs here: stepping by it visits each pair once.
 const STRIDE: usize = 1009;
 
 pub(crate) fn organization_name(seed: u64, index: usize) -> String {
-    let (pair, round) = scattered(Draw::new(seed, Topic::OrganizationNames, &[]), index, COMPANIES.len() * UNITS.len());
+    let (pair, round) =
+        scattered(Draw::new(seed, Topic::OrganizationNames, &[]), index, COMPANIES.len() * UNITS.len());
     let name = format!("{}-{}", COMPANIES[pair % COMPANIES.len()], UNITS[pair / COMPANIES.len()]);
     numbered(name, round, '-')
 }

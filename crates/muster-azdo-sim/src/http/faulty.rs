@@ -1,0 +1,61 @@
+//! Playing an installed fault.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::fault::FaultAction;
+
+/// Whether the answer of the service is not needed at all.
+pub(crate) fn replaces_answer(fault: &FaultAction) -> bool {
+    fault.status.is_some() || fault.body.is_some()
+}
+
+/// The answer that the fault gives instead.
+pub(crate) fn answer(fault: &FaultAction) -> Response {
+    let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
+    let json = "application/json; charset=utf-8; api-version=7.1";
+    match &fault.body {
+        None => status.into_response(),
+        Some(Value::String(text)) => {
+            let content_type =
+                if text.trim_start().starts_with('<') { "text/html; charset=utf-8" } else { json };
+            (status, [(CONTENT_TYPE, content_type)], text.clone()).into_response()
+        }
+        Some(value) => (status, [(CONTENT_TYPE, json)], value.to_string()).into_response(),
+    }
+}
+
+/// What the fault does to an answer: other headers, a wait, a cut.
+pub(crate) async fn disturb(fault: &FaultAction, mut response: Response) -> Response {
+    for (name, value) in &fault.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    if let Some(milliseconds) = fault.delay_ms {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+    if fault.drop_connection { cut(response) } else { response }
+}
+
+/// Sends half of the first piece of the body, then breaks off.
+fn cut(response: Response) -> Response {
+    response.map(|body| {
+        let half = body.into_data_stream().take(1).map(|piece| {
+            let piece: Bytes = piece.map_err(io::Error::other)?;
+            Ok(piece.slice(..piece.len() / 2))
+        });
+        let end = stream::once(async {
+            // Lets what was written go out, so that the client has an answer to lose.
+            tokio::task::yield_now().await;
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+        });
+        Body::from_stream(half.chain(end))
+    })
+}

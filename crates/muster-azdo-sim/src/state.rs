@@ -1,0 +1,174 @@
+//! What all requests share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::change::Change;
+use crate::consumption::{Limits, Verdict, Window};
+use crate::cost::Tstu;
+use crate::fault::{Fault, FaultAction, Faults};
+use crate::identity::{IdentityIndex, SimulatedIdentity};
+use crate::input::InputError;
+use crate::options::SimulatorOptions;
+use crate::route::Route;
+use crate::stats::Stats;
+use crate::world::{Changes, Draw, Topic, View, World};
+
+pub(crate) struct SimulatorState {
+    pub(crate) options: SimulatorOptions,
+    pub(crate) world: Arc<World>,
+    pub(crate) identities: Vec<SimulatedIdentity>,
+    tokens: HashMap<String, IdentityIndex>,
+    limits: Limits,
+    changes: RwLock<Arc<Changes>>,
+    meters: Mutex<Meters>,
+    faults: Mutex<Faults>,
+    activities: AtomicUsize,
+}
+
+/// Counters and windows, behind one lock: a reading is of one moment.
+struct Meters {
+    windows: Vec<Window>,
+    counted: Stats,
+}
+
+impl SimulatorState {
+    pub(crate) fn new(options: SimulatorOptions, world: World) -> Self {
+        let identities = SimulatedIdentity::all(options.seed, options.identities);
+        let window = Duration::from_secs_f64(options.window_seconds);
+        let limits = Limits {
+            limit: options.tstu_limit.map(Tstu::from_f64),
+            window,
+            longest_delay: Duration::from_secs_f64(
+                options.longest_delay_seconds * options.window_seconds / 300.0,
+            ),
+        };
+        let tokens = identities.iter().enumerate().flat_map(|(index, identity)| {
+            identity.pats.iter().map(move |token| (token.clone(), IdentityIndex(index)))
+        });
+        let windows = identities.iter().map(|_| Window::new(window)).collect();
+        Self {
+            tokens: tokens.collect(),
+            limits,
+            world: Arc::new(world),
+            changes: RwLock::default(),
+            meters: Mutex::new(Meters { windows, counted: Stats::default() }),
+            faults: Mutex::default(),
+            activities: AtomicUsize::new(0),
+            identities,
+            options,
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
+        View { world: Arc::clone(&self.world), changes: Arc::clone(&changes) }
+    }
+
+    pub(crate) fn change(&self, change: &Change) -> Result<(), InputError> {
+        let tokens: Vec<String> = self.tokens.keys().cloned().collect();
+        let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
+        let view = View { world: Arc::clone(&self.world), changes: Arc::clone(&changes) };
+        *changes = Arc::new(change.apply(&view, &tokens)?);
+        Ok(())
+    }
+
+    /// Whose token it is, unless it is unknown or revoked.
+    pub(crate) fn authenticate(&self, token: &str, view: &View) -> Option<IdentityIndex> {
+        let index = self.tokens.get(token).copied()?;
+        (!view.changes.revoked_tokens.contains(token)).then_some(index)
+    }
+
+    /// Counts the cost of a request that arrives now and judges it.
+    pub(crate) fn consume(&self, identity: IdentityIndex, route: Route) -> Verdict {
+        let cost = Tstu::from_f64(self.options.costs.tstu(route));
+        let mut meters = self.meters();
+        // Read under the lock: arrivals must be in the order of their times.
+        let now = Instant::now();
+        let window = &mut meters.windows[identity.0];
+        window.arrive(now, cost);
+        let verdict = self.limits.judge(window, now);
+        let counted = &mut meters.counted;
+        match &verdict {
+            Verdict::Normal => {}
+            Verdict::Flagged(_) => counted.flagged += 1,
+            Verdict::Delayed { delay, .. } => {
+                counted.delayed += 1;
+                counted.throttled += 1;
+                counted.delayed_seconds += delay.as_secs_f64();
+            }
+            Verdict::Blocked { .. } => {
+                counted.blocked += 1;
+                counted.throttled += 1;
+            }
+        }
+        verdict
+    }
+
+    pub(crate) fn count_request(&self, route: Route) {
+        *self.meters().counted.requests.entry(route.name().to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn count_failure(&self, route: Route) {
+        *self.meters().counted.failures.entry(route.name().to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut meters = self.meters();
+        let now = Instant::now();
+        let mut stats = meters.counted.clone();
+        for (identity, window) in self.identities.iter().zip(&mut meters.windows) {
+            let key = &identity.subject_descriptor;
+            stats.window_tstu.insert(key.clone(), window.sum_at(now).as_f64());
+            stats.highest_window_tstu.insert(key.clone(), window.highest().as_f64());
+            stats.spent_tstu.insert(key.clone(), window.spent().as_f64());
+        }
+        stats
+    }
+
+    pub(crate) fn reset_stats(&self) {
+        let mut meters = self.meters();
+        let now = Instant::now();
+        meters.counted = Stats::default();
+        meters.windows.iter_mut().for_each(|window| window.reset_records(now));
+    }
+
+    pub(crate) fn install_fault(&self, fault: Fault) -> Result<(), InputError> {
+        fault.validate()?;
+        self.faults().install(fault);
+        Ok(())
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.faults().clear();
+    }
+
+    pub(crate) fn pending_faults(&self) -> Vec<Fault> {
+        self.faults().pending()
+    }
+
+    pub(crate) fn take_fault(&self, route: Route, organization: Option<&str>) -> Option<FaultAction> {
+        let action = self.faults().take(route, organization)?;
+        self.meters().counted.faults += 1;
+        Some(action)
+    }
+
+    /// The id of one request, for its answer's headers.
+    pub(crate) fn next_activity(&self) -> Uuid {
+        let number = self.activities.fetch_add(1, Ordering::Relaxed);
+        Draw::new(self.options.seed, Topic::Activity, &[number]).uuid()
+    }
+
+    fn meters(&self) -> MutexGuard<'_, Meters> {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
