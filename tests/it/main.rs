@@ -1,1 +1,14 @@
-//! The one integration binary.
+//! The one integration binary: a module per behaviour, sorted by name.
+
+/// What the harness itself promises: databases, virtual hosts, processes, the proxy, waiting.
+mod harness;
+/// Who may depend on whom: the table of `crates/README.md`, held by the manifests.
+mod layering;
+/// The map of the crates, the crate READMEs and the change log are true.
+mod map;
+/// Sources as the gates see them: code without comments and literals.
+mod scanner;
+/// Rules that every source file keeps.
+mod source_rules;
+/// What the gates read: members, manifests, source files.
+mod workspace;

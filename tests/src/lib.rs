@@ -1,1 +1,10 @@
-//! The harness of the integration tests.
+#![doc = include_str!("../README.md")]
+
+mod blocking;
+pub mod broker;
+pub mod database;
+mod management;
+pub mod processes;
+pub mod proxy;
+pub mod services;
+pub mod waiting;

@@ -1,0 +1,284 @@
+//! Virtual hosts of one test each on a RabbitMQ, and a RabbitMQ of one test's own for what harms all.
+
+use crate::management::Management;
+use crate::processes::Process;
+use crate::waiting::{self, PATIENT};
+use crate::{blocking, services};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How a node is reached.
+#[derive(Debug, Clone)]
+struct Node {
+    amqp_url: String,
+    management_url: String,
+    rabbitmqctl: Option<PathBuf>,
+}
+
+/// A virtual host that belongs to one test and is deleted with this value, also when the test fails.
+#[derive(Debug)]
+pub struct TestBroker {
+    node: Node,
+    management: Management,
+    vhost: String,
+    users: Vec<String>,
+}
+
+/// What the broker says of a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueState {
+    /// `quorum` or `classic`.
+    pub kind: String,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// The `x-` arguments that it was declared with.
+    pub arguments: Map<String, Value>,
+    /// Messages that wait for a consumer.
+    pub ready: u64,
+    /// Messages at consumers, not acknowledged yet.
+    pub unacknowledged: u64,
+    /// Consumers.
+    pub consumers: u64,
+}
+
+/// A user of one virtual host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestUser {
+    /// The name, as the broker validates it in `user_id`.
+    pub name: String,
+    /// The virtual host's URL with this user's name and password.
+    pub amqp_url: String,
+}
+
+impl TestBroker {
+    /// A new virtual host with a random name on the broker of [`services::amqp_url`].
+    pub async fn vhost() -> Self {
+        let node = Node {
+            amqp_url: services::amqp_url(),
+            management_url: services::amqp_management_url(),
+            rabbitmqctl: std::env::var_os(services::RABBITMQCTL).map(PathBuf::from),
+        };
+        Self::on(node).await
+    }
+
+    async fn on(node: Node) -> Self {
+        let management = Management::new(&node.management_url);
+        let vhost = format!("muster-test-{}", Uuid::new_v4().simple());
+        management.put(&format!("vhosts/{vhost}"), json!({})).await;
+        let broker = Self { node, management, vhost, users: Vec::new() };
+        let owner = user_of(&broker.node.amqp_url).to_owned();
+        broker.permit(&owner, ".*", ".*", ".*").await;
+        broker
+    }
+
+    /// The URL of the virtual host, as `MUSTER_AMQP_URL` takes it.
+    pub fn amqp_url(&self) -> String {
+        self.url_of(&self.node.amqp_url)
+    }
+
+    /// The same URL on the TLS listener, whose certificate is signed by [`services::amqps_ca_file`].
+    pub fn amqps_url(&self) -> String {
+        self.url_of(&services::amqps_url())
+    }
+
+    /// The name of the virtual host.
+    pub fn name(&self) -> &str {
+        &self.vhost
+    }
+
+    /// A plain connection, for tests that play another system.
+    pub async fn connect(&self) -> Connection {
+        Connection::connect(&self.amqp_url(), ConnectionProperties::default())
+            .await
+            .expect("connect to the broker")
+    }
+
+    /// A new user who may configure, write and read what the three patterns match; its name starts with
+    /// `name` and it goes with the virtual host.
+    pub async fn add_user(&mut self, name: &str, configure: &str, write: &str, read: &str) -> TestUser {
+        let name = format!("{name}-{}", Uuid::new_v4().simple());
+        let password = Uuid::new_v4().simple().to_string();
+        self.management.put(&format!("users/{name}"), json!({ "password": password, "tags": "" })).await;
+        self.users.push(name.clone());
+        self.permit(&name, configure, write, read).await;
+        let server = self.node.amqp_url.rsplit('@').next().expect("a URL has a last part");
+        let amqp_url = self.url_of(&format!("amqp://{name}:{password}@{server}"));
+        TestUser { name, amqp_url }
+    }
+
+    async fn permit(&self, user: &str, configure: &str, write: &str, read: &str) {
+        let permissions = json!({ "configure": configure, "write": write, "read": read });
+        self.management.put(&format!("permissions/{}/{user}", self.vhost), permissions).await;
+    }
+
+    /// What the broker says of a queue; nothing when there is none. Counts may be some seconds old: wait for
+    /// them, and use [`TestBroker::ready`] where the count of now matters.
+    pub async fn queue(&self, name: &str) -> Option<QueueState> {
+        self.management.get(&format!("queues/{}/{name}", self.vhost)).await.map(|queue| queue_state(&queue))
+    }
+
+    /// All queues by name, with counts as of [`TestBroker::queue`].
+    pub async fn queues(&self) -> BTreeMap<String, QueueState> {
+        let queues = self.management.get(&format!("queues/{}", self.vhost)).await;
+        let queues = queues.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        let named = |queue: &Value| (text(queue, "name"), queue_state(queue));
+        queues.iter().map(named).collect()
+    }
+
+    /// What the management plugin says of an exchange: `type`, `durable`, `arguments` and more.
+    pub async fn exchange(&self, name: &str) -> Option<Value> {
+        self.management.get(&format!("exchanges/{}/{name}", self.vhost)).await
+    }
+
+    /// The routing keys that bind a queue to an exchange, sorted.
+    pub async fn bindings(&self, exchange: &str, queue: &str) -> Vec<String> {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}", self.vhost);
+        let bindings = self.management.get(&path).await;
+        let bindings = bindings.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut keys: Vec<_> = bindings.iter().map(|binding| text(binding, "routing_key")).collect();
+        keys.sort();
+        keys
+    }
+
+    /// How many messages wait in a queue now, asked on the protocol; nothing when there is no such queue.
+    pub async fn ready(&self, queue: &str) -> Option<u32> {
+        let connection = self.connect().await;
+        let channel = connection.create_channel().await.expect("open a channel");
+        let options = QueueDeclareOptions::default().passive();
+        let declared = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+        let count = declared.ok().map(|queue| queue.message_count());
+        // The count is all that is wanted; the broker closes what is not closed well.
+        let _ = connection.close(200, "".into()).await;
+        count
+    }
+
+    /// Deletes a queue with what is in it, as an operator's mistake does; whether it was there.
+    pub async fn delete_queue(&self, name: &str) -> bool {
+        self.management.delete(&format!("queues/{}/{name}", self.vhost)).await
+    }
+
+    /// Makes the broker close every connection to the virtual host.
+    pub async fn close_connections(&self) {
+        rabbitmqctl(&self.node, &["close_all_connections", "--vhost", &self.vhost, "closed by a test"]).await;
+    }
+
+    fn url_of(&self, server: &str) -> String {
+        let after_scheme = server.find("://").map_or(0, |at| at + 3);
+        let end = server[after_scheme..].find('/').map_or(server.len(), |at| after_scheme + at);
+        format!("{}/{}", &server[..end], self.vhost)
+    }
+}
+
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        let base = self.node.management_url.clone();
+        let mut paths = vec![format!("vhosts/{}", self.vhost)];
+        paths.extend(self.users.iter().map(|user| format!("users/{user}")));
+        blocking::finish(async move {
+            // A client of its own: connections of the test's runtime are of no use on another one.
+            let management = Management::new(&base);
+            for path in paths {
+                management.delete(&path).await;
+            }
+        });
+    }
+}
+
+/// A RabbitMQ node of one test's own, for faults that would hit every test: alarms, stops. It takes ten
+/// seconds to boot and is gone with this value.
+#[derive(Debug)]
+pub struct PrivateBroker {
+    node: Node,
+    process: Process,
+}
+
+impl PrivateBroker {
+    /// Boots a node by `tests/run --services-only broker`.
+    pub async fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
+        let process = Process::start(&script, &["--services-only", "broker"], &BTreeMap::new());
+        let up = async || process.stdout().contains(services::RABBITMQCTL).then(|| process.stdout());
+        let exports = waiting::wait_for("the private broker is up", PATIENT * 2, up).await;
+        let value = |variable: &str| {
+            let line = exports.lines().find_map(|line| line.strip_prefix(&format!("export {variable}=")));
+            line.expect("tests/run prints every variable").trim_matches('\'').to_owned()
+        };
+        let node = Node {
+            amqp_url: value(services::AMQP_URL),
+            management_url: value(services::AMQP_MANAGEMENT_URL),
+            rabbitmqctl: Some(value(services::RABBITMQCTL).into()),
+        };
+        Self { node, process }
+    }
+
+    /// A new virtual host on this node.
+    pub async fn vhost(&self) -> TestBroker {
+        TestBroker::on(self.node.clone()).await
+    }
+
+    /// Raises or ends the memory alarm: under it the broker reads nothing more from connections that publish.
+    pub async fn memory_alarm(&self, raised: bool) {
+        let watermark = if raised { "0" } else { "0.6" };
+        self.administer(&["set_vm_memory_high_watermark", watermark]).await;
+    }
+
+    /// Stops the broker inside its node: every connection ends, none is accepted.
+    pub async fn stop(&self) {
+        self.administer(&["stop_app"]).await;
+    }
+
+    /// Starts the broker again, with the durable queues and messages that it had.
+    pub async fn start_again(&self) {
+        self.administer(&["start_app"]).await;
+    }
+
+    /// Runs `rabbitmqctl` on this node and returns what it prints.
+    pub async fn administer(&self, arguments: &[&str]) -> String {
+        rabbitmqctl(&self.node, arguments).await
+    }
+}
+
+impl Drop for PrivateBroker {
+    fn drop(&mut self) {
+        /// Longer than a node takes to stop, since `tests/run` removes its folder afterwards.
+        const STOPPED: Duration = Duration::from_secs(30);
+        self.process.terminate();
+        self.process.wait_blocking(STOPPED);
+    }
+}
+
+async fn rabbitmqctl(node: &Node, arguments: &[&str]) -> String {
+    let command = node.rabbitmqctl.clone().unwrap_or_else(services::rabbitmqctl);
+    let output = tokio::process::Command::new(command).arg("--quiet").args(arguments).output().await;
+    let output = output.expect("run rabbitmqctl");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {} {errors}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn queue_state(queue: &Value) -> QueueState {
+    let number = |key: &str| queue[key].as_u64().unwrap_or(0);
+    QueueState {
+        kind: text(queue, "type"),
+        durable: queue["durable"].as_bool().unwrap_or(false),
+        arguments: queue["arguments"].as_object().cloned().unwrap_or_default(),
+        ready: number("messages_ready"),
+        unacknowledged: number("messages_unacknowledged"),
+        consumers: number("consumers"),
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn user_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once(':').map_or("guest", |(user, _)| user)
+}
