@@ -1,1 +1,36 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod authorization;
+mod call;
+mod calls;
+mod classify;
+mod client;
+mod error;
+mod excerpt;
+mod hosts;
+mod json;
+mod lane;
+mod page;
+mod reservation;
+mod send;
+mod session;
+mod signals;
+
+pub use authorization::Authorization;
+pub use calls::accounts::Account;
+pub use calls::build_definitions::PipelineItem;
+pub use calls::connection_data::ConnectionData;
+pub use calls::pipeline_permissions::ProtectedResource;
+pub use calls::profile::{Profile, ProfileId};
+pub use calls::projects::ProjectItem;
+pub use calls::repositories::{RepositoryBatches, RepositoryItem};
+pub use calls::service_endpoints::ServiceConnectionItem;
+pub use client::{AzureDevOps, ClientError, ClientOptions};
+pub use error::{CallError, CallTarget, UnauthorizedReason};
+pub use hosts::Hosts;
+pub use page::{Page, PageGuard, PageRequest};
+pub use session::Session;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! The calls, one file each.
+
+pub(crate) mod accounts;
+pub(crate) mod authorized_resources;
+pub(crate) mod build_definitions;
+pub(crate) mod connection_data;
+pub(crate) mod general_settings;
+pub(crate) mod pipeline_permissions;
+pub(crate) mod policy_configurations;
+pub(crate) mod profile;
+pub(crate) mod projects;
+pub(crate) mod repositories;
+pub(crate) mod service_endpoints;
+
+use crate::call::Call;
+use crate::error::CallError;
+use crate::json::{ListReader, ListShape, Wire};
+use crate::page::{Page, PageRequest};
+use crate::session::Session;
+
+/// Header with the token of the next page. "The only reliable way to know if there is more data left is the presence
+/// of a continuation token" (Microsoft's specification of the graph lists).
+const CONTINUATION: &str = "x-ms-continuationtoken";
+
+impl Session {
+    /// One page of a listing.
+    pub(crate) async fn page_of<W: Wire>(
+        &self,
+        call: Call,
+        page: PageRequest,
+    ) -> Result<Page<W::Item>, CallError> {
+        let answer = self.send(call.page(&page)).await?;
+        let token = answer.headers().get(CONTINUATION).and_then(|token| token.to_str().ok());
+        let continuation = token.filter(|token| !token.is_empty()).map(str::to_owned);
+        if continuation.is_some() && continuation == page.continuation {
+            return Err(answer.unexpected("the page leads to itself"));
+        }
+        let items = ListReader::<W>::new(answer, ListShape::Page).collect().await?;
+        Ok(Page { items, continuation })
+    }
+
+    /// A listing that comes in one piece.
+    pub(crate) async fn list_of<W: Wire>(&self, call: Call) -> Result<Vec<W::Item>, CallError> {
+        let answer = self.send(call).await?;
+        ListReader::<W>::new(answer, ListShape::Whole).collect().await
+    }
+}

@@ -1,0 +1,140 @@
+//! What an answer means, judged by its status, its head and, where it was refused, its body.
+
+use crate::answer::activity_id;
+use crate::authorization::Authorization;
+use crate::error::{CallError, CallTarget, UnauthorizedReason};
+use crate::excerpt::RefusalBody;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::budget::ThrottleSignals;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+
+/// Header with the service's own code of an error.
+const SERVICE_ERROR: &str = "x-tfs-serviceerror";
+/// Code of an organization that is deactivated. Source: a recorded answer of such an organization (503, no
+/// `Retry-After`).
+const ORGANIZATION_STOPPED: &str = "TF24668";
+/// Code of an identity that is not authorized in the organization.
+const IDENTITY_NOT_AUTHORIZED: &str = "TF400813";
+
+/// An answer without its body, and what else it is judged by.
+pub(crate) struct Head<'a> {
+    pub(crate) call: &'a CallTarget,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) signals: ThrottleSignals,
+    /// The identity was slowed down in the last few minutes.
+    pub(crate) in_throttled_phase: bool,
+    pub(crate) authorization: &'a Authorization,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Head<'_> {
+    /// Whether the answer is what was asked for, its body still to be read.
+    pub(crate) fn is_good(&self) -> bool {
+        self.status == StatusCode::OK && self.content() == Content::Json
+    }
+
+    /// Why the answer is of no use. A page where JSON was asked for is a page to sign in, if the service did not
+    /// call it an error: it answers so to credentials that are expired.
+    pub(crate) fn error(&self, body: &RefusalBody) -> CallError {
+        let error = match self.status {
+            StatusCode::TOO_MANY_REQUESTS => self.throttled(),
+            _ if body.is_block() => self.throttled(),
+            StatusCode::SERVICE_UNAVAILABLE if self.is_stopped(body) => {
+                CallError::OrganizationStopped { call: self.call.clone() }
+            }
+            StatusCode::SERVICE_UNAVAILABLE if self.signals.retry_after.is_some() => self.throttled(),
+            StatusCode::UNAUTHORIZED => self.unauthorized_status(body),
+            StatusCode::FORBIDDEN => {
+                CallError::Forbidden { call: self.call.clone(), detail: body.excerpt(self.authorization) }
+            }
+            StatusCode::NOT_FOUND => {
+                CallError::NotFound { call: self.call.clone(), detail: body.excerpt(self.authorization) }
+            }
+            StatusCode::REQUEST_TIMEOUT => self.transient(body),
+            status if status.is_server_error() => self.transient(body),
+            StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::FOUND | StatusCode::SEE_OTHER => self.sign_in(),
+            status if status.as_u16() < 400 && self.content() == Content::Html => self.sign_in(),
+            StatusCode::OK => self.unexpected("it is not JSON", body),
+            _ => self.unexpected("the status", body),
+        };
+        self.report(error)
+    }
+
+    fn throttled(&self) -> CallError {
+        let pause = self.signals.retry_after.and_then(|pause| TimeDelta::from_std(pause).ok());
+        CallError::Throttled { call: self.call.clone(), until: self.now + pause.unwrap_or_default() }
+    }
+
+    fn is_stopped(&self, body: &RefusalBody) -> bool {
+        let header = self.headers.get(SERVICE_ERROR).and_then(|value| value.to_str().ok());
+        header.is_some_and(|code| code.contains(ORGANIZATION_STOPPED)) || body.mentions(ORGANIZATION_STOPPED)
+    }
+
+    fn unauthorized_status(&self, body: &RefusalBody) -> CallError {
+        if self.in_throttled_phase {
+            // A service under pressure refuses good credentials too; a connector must not be stopped by that.
+            return self.transient(body);
+        }
+        let reason = if body.mentions(IDENTITY_NOT_AUTHORIZED) {
+            UnauthorizedReason::IdentityNotAuthorized
+        } else {
+            UnauthorizedReason::CredentialRefused
+        };
+        CallError::Unauthorized { call: self.call.clone(), reason, detail: body.excerpt(self.authorization) }
+    }
+
+    fn sign_in(&self) -> CallError {
+        CallError::Unauthorized {
+            call: self.call.clone(),
+            reason: UnauthorizedReason::SignInPage,
+            detail: String::new(),
+        }
+    }
+
+    fn transient(&self, body: &RefusalBody) -> CallError {
+        CallError::Transient { call: self.call.clone(), detail: self.detail("status", body) }
+    }
+
+    fn unexpected(&self, what: &str, body: &RefusalBody) -> CallError {
+        CallError::Unexpected { call: self.call.clone(), detail: self.detail(what, body) }
+    }
+
+    fn detail(&self, what: &str, body: &RefusalBody) -> String {
+        let excerpt = body.excerpt(self.authorization);
+        let separator = if excerpt.is_empty() { "" } else { ": " };
+        format!("{what} {}{separator}{excerpt}", self.status.as_u16())
+    }
+
+    fn content(&self) -> Content {
+        let Some(value) = self.headers.get(CONTENT_TYPE) else { return Content::Json };
+        let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        match value.split(';').next().unwrap_or_default().trim() {
+            "text/html" | "application/xhtml+xml" => Content::Html,
+            media_type if media_type.ends_with("/json") || media_type.ends_with("+json") => Content::Json,
+            _ => Content::Other,
+        }
+    }
+
+    /// Logs a refused call, the only place that knows the service's id of it.
+    fn report(&self, error: CallError) -> CallError {
+        let status = self.status.as_u16();
+        let activity_id = activity_id(self.headers);
+        match &error {
+            CallError::Throttled { .. } | CallError::Transient { .. } | CallError::NotFound { .. } => {
+                tracing::info!(http.status = status, ado.activity_id = activity_id, %error, "call failed");
+            }
+            _ => tracing::warn!(http.status = status, ado.activity_id = activity_id, %error, "call failed"),
+        }
+        error
+    }
+}
+
+/// What a body is said to be. Without a word about it, it is taken for what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Json,
+    Html,
+    Other,
+}

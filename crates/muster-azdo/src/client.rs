@@ -1,0 +1,122 @@
+//! The client of one process.
+
+use crate::authorization::Authorization;
+use crate::hosts::{BaseUrls, Hosts};
+use crate::lane::Lanes;
+use crate::session::Session;
+use muster_domain::budget::{ConsumptionClass, ConsumptionGate};
+use muster_domain::{Clock, IdentityKey};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the client behaves.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Where Azure DevOps is.
+    pub base: Hosts,
+    /// Sent with every call; distinctive, because the service's usage page filters by it.
+    pub user_agent: String,
+    /// Longest time from sending a call to the last byte of a buffered answer, or to the head of a streamed one.
+    /// Above 60 s, because the service holds throttled answers back for up to 30 s.
+    pub total_timeout: Duration,
+    /// Longest silence within the body of an answer.
+    pub idle_read_timeout: Duration,
+    /// Longest time to connect, TLS included.
+    pub connect_timeout: Duration,
+    /// Longest body of a buffered answer, after decompression.
+    pub max_body_bytes: u64,
+    /// Calls in flight per identity and process; one of them is kept for people. The service has an undocumented
+    /// threshold for concurrency beside the consumption limit.
+    pub concurrency_per_identity: NonZeroUsize,
+    /// A wait for room in the budget that is no longer than this happens in place.
+    pub short_wait: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            base: Hosts::Cloud,
+            user_agent: concat!("muster/", env!("CARGO_PKG_VERSION")).to_owned(),
+            total_timeout: Duration::from_secs(100),
+            idle_read_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            max_body_bytes: 16 * 1024 * 1024,
+            concurrency_per_identity: NonZeroUsize::new(4).expect("4 is not zero"),
+            short_wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The override of the hosts cannot be used.
+    #[error("the base URL of Azure DevOps cannot be used: {0}")]
+    BaseUrl(String),
+    /// The HTTP client could not be made (TLS roots, header values).
+    #[error("the HTTP client cannot be made: {0}")]
+    Http(String),
+}
+
+/// Azure DevOps, as one process sees it: one connection pool, one count of calls in flight per identity. Cheap to
+/// clone.
+#[derive(Clone)]
+pub struct AzureDevOps {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) http: reqwest::Client,
+    pub(crate) urls: BaseUrls,
+    pub(crate) options: ClientOptions,
+    pub(crate) gate: Arc<dyn ConsumptionGate>,
+    pub(crate) clock: Arc<dyn Clock>,
+    lanes: Lanes,
+}
+
+impl AzureDevOps {
+    /// Makes the client of a process. Every call will go through `gate`. The process must have installed a TLS
+    /// provider before.
+    ///
+    /// # Errors
+    /// When the base URL or the HTTP client cannot be used.
+    pub fn new(
+        options: ClientOptions,
+        gate: Arc<dyn ConsumptionGate>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
+        let urls = BaseUrls::of(&options.base)?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .connect_timeout(options.connect_timeout)
+            // A redirect leads to a page to sign in; following it would also show the credential to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false);
+        if urls.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| ClientError::Http(error.to_string()))?;
+        let lanes = Lanes::new(options.concurrency_per_identity);
+        Ok(Self { inner: Arc::new(Inner { http, urls, options, gate, clock, lanes }) })
+    }
+
+    /// Calls as `identity`, proven by `authorization`, for somebody of `class`. Sessions of one identity share its
+    /// calls in flight.
+    pub fn session(
+        &self,
+        identity: IdentityKey,
+        authorization: Authorization,
+        class: ConsumptionClass,
+    ) -> Session {
+        let lane = self.inner.lanes.of(&identity);
+        Session { client: self.clone(), identity, authorization, class, lane }
+    }
+}
+
+impl fmt::Debug for AzureDevOps {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AzureDevOps").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! Cuts the elements of a list `{"count": n, "value": [{…}, …]}` out of its text while it arrives.
+//!
+//! Every element is handed out as its own text. All that is not an element is kept as a skeleton, in which `0` stands
+//! for each of them; at the end the skeleton is parsed too, so that nothing in the answer goes unchecked.
+
+use super::BYTE_ORDER_MARK;
+use serde::Deserialize;
+
+/// Longest single element. Beyond every answer seen; whole listings of large projects are a few MiB.
+const LONGEST_ELEMENT_BYTES: usize = 4 * 1024 * 1024;
+/// Longest skeleton: two bytes for each of four million elements.
+const LONGEST_SKELETON_BYTES: usize = 8 * 1024 * 1024;
+/// Name of the property that holds the elements.
+const ELEMENTS: &[u8] = b"value";
+
+/// What is wrong with a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ListFault {
+    /// It ended in the middle.
+    Truncated,
+    /// It has another shape; in words that hold nothing of it.
+    Shape(String),
+}
+
+impl ListFault {
+    pub(crate) fn shape(detail: impl Into<String>) -> Self {
+        Self::Shape(detail.into())
+    }
+}
+
+/// What a finished list said about itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// `count`, where it was there.
+    pub(crate) count: Option<u64>,
+    /// Elements that were handed out.
+    pub(crate) elements: usize,
+}
+
+/// A list that is arriving.
+#[derive(Debug, Default)]
+pub(crate) struct ListScanner {
+    skeleton: Vec<u8>,
+    element: Vec<u8>,
+    elements: usize,
+    /// The string at depth 1 that ended last: the name of a property, where a colon follows.
+    name: Vec<u8>,
+    is_elements_next: bool,
+    depth: u32,
+    mark: usize,
+    in_string: bool,
+    escaped: bool,
+    in_elements: bool,
+    in_element: bool,
+}
+
+#[derive(Deserialize)]
+struct Skeleton {
+    #[serde(default)]
+    count: Option<u64>,
+    value: Vec<u8>,
+}
+
+impl ListScanner {
+    /// Takes the next part of the text; `on_element` gets every element that ends in it.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with an element.
+    pub(crate) fn feed(
+        &mut self,
+        mut chunk: &[u8],
+        on_element: &mut impl FnMut(&[u8]) -> Result<(), ListFault>,
+    ) -> Result<(), ListFault> {
+        chunk = self.skip_byte_order_mark(chunk);
+        while let Some((&byte, rest)) = chunk.split_first() {
+            if self.in_string {
+                chunk = self.string_part(chunk);
+            } else {
+                self.structure(byte, on_element)?;
+                chunk = rest;
+            }
+        }
+        if self.element.len() > LONGEST_ELEMENT_BYTES {
+            return Err(ListFault::shape(format!("an element is longer than {LONGEST_ELEMENT_BYTES} bytes")));
+        }
+        if self.skeleton.len() > LONGEST_SKELETON_BYTES {
+            return Err(ListFault::shape(format!("the envelope is longer than {LONGEST_SKELETON_BYTES} bytes")));
+        }
+        Ok(())
+    }
+
+    /// Ends the list.
+    ///
+    /// # Errors
+    /// When it is not whole, or has another shape.
+    pub(crate) fn finish(self) -> Result<Envelope, ListFault> {
+        if self.skeleton.iter().all(u8::is_ascii_whitespace) {
+            return Err(ListFault::shape("the body is empty"));
+        }
+        if self.in_string || self.depth > 0 {
+            return Err(ListFault::Truncated);
+        }
+        let skeleton: Skeleton = serde_json::from_slice(&self.skeleton)
+            .map_err(|error| ListFault::shape(format!("no list: {}", super::describe(&error))))?;
+        if skeleton.value.len() != self.elements {
+            return Err(ListFault::shape("the list holds something that is no object"));
+        }
+        Ok(Envelope { count: skeleton.count, elements: self.elements })
+    }
+
+    fn skip_byte_order_mark<'a>(&mut self, mut chunk: &'a [u8]) -> &'a [u8] {
+        while self.mark < BYTE_ORDER_MARK.len() {
+            match chunk.split_first() {
+                None => return chunk,
+                Some((byte, rest)) if *byte == BYTE_ORDER_MARK[self.mark] => {
+                    self.mark += 1;
+                    chunk = rest;
+                }
+                // A part of a mark is no mark, and no JSON either.
+                Some(_) => {
+                    self.skeleton.extend_from_slice(&BYTE_ORDER_MARK[..self.mark]);
+                    self.mark = BYTE_ORDER_MARK.len();
+                }
+            }
+        }
+        chunk
+    }
+
+    /// Takes text inside a string up to its end or to the next backslash; gives what is left.
+    fn string_part<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
+        let length = if self.escaped {
+            self.escaped = false;
+            1
+        } else {
+            match chunk.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+                None => chunk.len(),
+                Some(position) => {
+                    self.escaped = chunk[position] == b'\\';
+                    self.in_string = self.escaped;
+                    position + 1
+                }
+            }
+        };
+        let (part, rest) = chunk.split_at(length);
+        self.keep(part);
+        if self.depth == 1 {
+            self.note_name(part);
+        }
+        rest
+    }
+
+    fn note_name(&mut self, part: &[u8]) {
+        // Longer names need no telling apart from the one that matters.
+        if self.name.len() <= ELEMENTS.len() {
+            self.name.extend_from_slice(part.strip_suffix(b"\"").unwrap_or(part));
+        }
+    }
+
+    fn structure(
+        &mut self,
+        byte: u8,
+        on_element: &mut impl FnMut(&[u8]) -> Result<(), ListFault>,
+    ) -> Result<(), ListFault> {
+        if byte.is_ascii_whitespace() {
+            self.space();
+            return Ok(());
+        }
+        match byte {
+            b'"' => {
+                self.in_string = true;
+                self.name.clear();
+            }
+            b':' if self.depth == 1 => self.is_elements_next = self.name == ELEMENTS,
+            b'{' | b'[' => self.open(byte),
+            b'}' | b']' => return self.close(byte, on_element),
+            _ => {}
+        }
+        if self.depth == 1 && !matches!(byte, b':' | b'[') {
+            self.is_elements_next = false;
+        }
+        self.keep(&[byte]);
+        Ok(())
+    }
+
+    fn open(&mut self, byte: u8) {
+        if byte == b'[' && self.depth == 1 && self.is_elements_next {
+            self.in_elements = true;
+        } else if byte == b'{' && self.depth == 2 && self.in_elements {
+            self.in_element = true;
+            self.element.clear();
+        }
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    fn close(
+        &mut self,
+        byte: u8,
+        on_element: &mut impl FnMut(&[u8]) -> Result<(), ListFault>,
+    ) -> Result<(), ListFault> {
+        self.keep(&[byte]);
+        self.depth = self.depth.saturating_sub(1);
+        if self.in_element && self.depth == 2 {
+            self.in_element = false;
+            self.elements += 1;
+            self.skeleton.push(b'0');
+            return on_element(&self.element);
+        }
+        if self.in_elements && self.depth == 1 {
+            self.in_elements = false;
+        }
+        Ok(())
+    }
+
+    /// Keeps one space of many, so that what is apart stays apart; between elements none.
+    fn space(&mut self) {
+        if self.in_element {
+            self.element.push(b' ');
+        } else if !self.in_elements && self.skeleton.last().is_some_and(|last| *last != b' ') {
+            self.skeleton.push(b' ');
+        }
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        let kept = if self.in_element { &mut self.element } else { &mut self.skeleton };
+        kept.extend_from_slice(part);
+    }
+}

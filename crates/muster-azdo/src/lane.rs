@@ -1,0 +1,113 @@
+//! What a process keeps per identity: its calls in flight, and when it was throttled last.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::IdentityKey;
+use muster_domain::budget::{ConsumptionClass, ThrottleSignals};
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long after a throttling signal a 401 is not believed: the sliding window of the service is five minutes, and
+/// delays last as long (source: Microsoft, "Rate and usage limits").
+const THROTTLED_PHASE: TimeDelta = TimeDelta::minutes(5);
+
+/// All identities of a process; one entry for each credential that was used, so that the map stays small.
+pub(crate) struct Lanes {
+    concurrency: NonZeroUsize,
+    by_identity: Mutex<HashMap<IdentityKey, Arc<Lane>>>,
+}
+
+impl Lanes {
+    pub(crate) fn new(concurrency: NonZeroUsize) -> Self {
+        Self { concurrency, by_identity: Mutex::default() }
+    }
+
+    pub(crate) fn of(&self, identity: &IdentityKey) -> Arc<Lane> {
+        let mut lanes = self.by_identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(identity.clone()).or_insert_with(|| Arc::new(Lane::new(self.concurrency)));
+        Arc::clone(lane)
+    }
+}
+
+/// One identity.
+pub(crate) struct Lane {
+    background: Arc<Semaphore>,
+    /// One call is kept for people: workers whose answers are held back for 30 s must not make them wait.
+    interactive: Arc<Semaphore>,
+    throttled_at: Mutex<Option<DateTime<Utc>>>,
+}
+
+impl Lane {
+    fn new(concurrency: NonZeroUsize) -> Self {
+        Self {
+            background: Arc::new(Semaphore::new((concurrency.get() - 1).max(1))),
+            interactive: Arc::new(Semaphore::new(1)),
+            throttled_at: Mutex::default(),
+        }
+    }
+
+    /// Waits until one more call may be in flight.
+    pub(crate) async fn enter(&self, class: ConsumptionClass) -> OwnedSemaphorePermit {
+        let semaphore = match class {
+            ConsumptionClass::Background => &self.background,
+            ConsumptionClass::Interactive => &self.interactive,
+        };
+        Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Remembers an answer that slowed this identity down.
+    pub(crate) fn note(&self, signals: &ThrottleSignals, now: DateTime<Utc>) {
+        let delayed = signals.delay.is_some_and(|delay| delay > Duration::ZERO);
+        if signals.blocked || delayed || signals.retry_after.is_some() {
+            *self.throttled_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
+    }
+
+    /// Whether this identity was slowed down in the last few minutes.
+    pub(crate) fn is_in_throttled_phase(&self, now: DateTime<Utc>) -> bool {
+        let throttled_at = *self.throttled_at.lock().unwrap_or_else(PoisonError::into_inner);
+        throttled_at.is_some_and(|then| now - then < THROTTLED_PHASE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane() -> Lane {
+        Lane::new(NonZeroUsize::new(4).unwrap())
+    }
+
+    #[test]
+    fn a_person_gets_in_while_workers_fill_their_part() {
+        let lane = lane();
+        assert_eq!(lane.background.available_permits(), 3);
+        let _held: Vec<_> =
+            (0..3).map(|_| Arc::clone(&lane.background).try_acquire_owned().unwrap()).collect();
+        assert!(Arc::clone(&lane.background).try_acquire_owned().is_err());
+        assert!(Arc::clone(&lane.interactive).try_acquire_owned().is_ok());
+    }
+
+    #[test]
+    fn the_throttled_phase_starts_with_a_signal_and_ends_with_the_window() {
+        let lane = lane();
+        let start = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let flagged = ThrottleSignals { remaining_tstu: Some(90.0), ..ThrottleSignals::default() };
+        lane.note(&flagged, start);
+        assert!(!lane.is_in_throttled_phase(start), "a flagged answer does not slow anybody down");
+        let delayed = ThrottleSignals { delay: Some(Duration::from_millis(5)), ..ThrottleSignals::default() };
+        lane.note(&delayed, start);
+        assert!(lane.is_in_throttled_phase(start + TimeDelta::seconds(299)));
+        assert!(!lane.is_in_throttled_phase(start + TimeDelta::seconds(300)));
+    }
+
+    #[test]
+    fn sessions_of_one_identity_share_a_lane() {
+        let lanes = Lanes::new(NonZeroUsize::new(4).unwrap());
+        let (one, other) = (IdentityKey::subject("aad.one"), IdentityKey::subject("aad.other"));
+        assert!(Arc::ptr_eq(&lanes.of(&one), &lanes.of(&one)));
+        assert!(!Arc::ptr_eq(&lanes.of(&one), &lanes.of(&other)));
+    }
+}

@@ -1,0 +1,156 @@
+//! From a call to its answer: leave first, then the request, then the account of it.
+
+use crate::answer::{Answer, BodyLimits, describe_http};
+use crate::call::Call;
+use crate::classify::Head;
+use crate::error::{CallError, CallTarget};
+use crate::excerpt::RefusalBody;
+use crate::reservation::Reservation;
+use crate::session::Session;
+use crate::signals::{as_blocked, read_signals};
+use muster_domain::budget::NoRoom;
+use reqwest::header::{ACCEPT, AUTHORIZATION};
+use reqwest::{Response, Url};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// Shortest wait for room in the budget: clocks of database and process differ, so "now" must not spin.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+/// Most of a refused answer's body that is read: its message stands at the beginning.
+const REFUSAL_BODY_BYTES: usize = 64 * 1024;
+/// Longest wait for a refused answer's body: its head has said most already.
+const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(5);
+
+/// A good answer is asked for, not a redirect to a page to sign in (the official clients send it with every call).
+const SUPPRESS_SIGN_IN: (&str, &str) = ("X-TFS-FedAuthRedirect", "Suppress");
+
+impl Session {
+    /// Makes one call: the one way to Azure DevOps.
+    ///
+    /// # Errors
+    /// When there is no leave for it, no answer, or one of no use.
+    pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
+        let Some(url) = call.url(&self.client.inner.urls) else {
+            let detail = "no organization can have this name".to_owned();
+            return Err(CallError::NotFound { call: call.target, detail });
+        };
+        let (in_flight, reservation) = self.enter(&call.target).await?;
+        let options = &self.client.inner.options;
+        let until = Instant::now() + options.total_timeout;
+        let response = match timeout_at(until, self.request(url).send()).await {
+            Ok(Ok(response)) => response,
+            failed => {
+                reservation.settle(None).await;
+                return Err(no_answer(call.target, failed));
+            }
+        };
+        let response = self.account(&call.target, response, reservation).await?;
+        let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
+        let authorization = self.authorization.clone();
+        Ok(Answer { call: call.target, response, limits, authorization, _in_flight: in_flight })
+    }
+
+    /// Waits for a place among the calls in flight and for room in the budget.
+    async fn enter(&self, call: &CallTarget) -> Result<(OwnedSemaphorePermit, Reservation), CallError> {
+        let inner = &self.client.inner;
+        let mut waited = Duration::ZERO;
+        loop {
+            let in_flight = self.lane.enter(self.class).await;
+            match inner.gate.reserve(&self.identity, call.read, self.class).await {
+                Ok(Ok(grant)) => return Ok((in_flight, Reservation::new(inner.gate.clone(), grant))),
+                Ok(Err(NoRoom { retry_at, .. })) => {
+                    let wait = (retry_at - inner.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
+                    waited += wait;
+                    if waited > inner.options.short_wait {
+                        tracing::debug!(until = %retry_at, "no room in the consumption budget");
+                        return Err(CallError::Throttled { call: call.clone(), until: retry_at });
+                    }
+                    // Who waits must not keep others from calling.
+                    drop(in_flight);
+                    sleep(wait).await;
+                }
+                Err(error) => {
+                    return Err(CallError::GateUnavailable { call: call.clone(), detail: error.to_string() });
+                }
+            }
+        }
+    }
+
+    fn request(&self, url: Url) -> reqwest::RequestBuilder {
+        let (name, value) = SUPPRESS_SIGN_IN;
+        self.client
+            .inner
+            .http
+            .get(url)
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, self.authorization.header())
+            .header(name, value)
+    }
+
+    /// Settles the grant with what the answer says, and hands a good answer on. The account comes before the body:
+    /// a pause must hold for the whole fleet at once.
+    async fn account(
+        &self,
+        call: &CallTarget,
+        response: Response,
+        reservation: Reservation,
+    ) -> Result<Response, CallError> {
+        let now = self.client.inner.clock.now();
+        let status = response.status();
+        let headers = response.headers().clone();
+        let signals = read_signals(status, &headers, now);
+        let mut head = Head {
+            call,
+            status,
+            headers: &headers,
+            signals,
+            in_throttled_phase: false,
+            authorization: &self.authorization,
+            now,
+        };
+        if head.is_good() {
+            self.lane.note(&signals, now);
+            reservation.settle(Some(signals)).await;
+            return Ok(response);
+        }
+        // A block is certain without its body, and its slot is needed.
+        let body = if signals.blocked { RefusalBody::default() } else { refusal_body(response).await };
+        if body.is_block() {
+            head.signals = as_blocked(signals);
+        }
+        self.lane.note(&head.signals, now);
+        head.in_throttled_phase = self.lane.is_in_throttled_phase(now);
+        reservation.settle(Some(head.signals)).await;
+        Err(head.error(&body))
+    }
+}
+
+/// The beginning of a refused answer's body, as far as it comes soon.
+async fn refusal_body(mut response: Response) -> RefusalBody {
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= REFUSAL_BODY_BYTES {
+                break;
+            }
+        }
+    };
+    // What has come until then is enough.
+    let _ = timeout(REFUSAL_BODY_WAIT, read).await;
+    RefusalBody::parse(&body)
+}
+
+fn no_answer(
+    call: CallTarget,
+    failed: Result<Result<Response, reqwest::Error>, tokio::time::error::Elapsed>,
+) -> CallError {
+    let detail = match failed {
+        Ok(Err(error)) => format!("no answer: {}", describe_http(error)),
+        _ => "no answer in time".to_owned(),
+    };
+    let error = CallError::Transient { call, detail };
+    tracing::info!(%error, "call failed");
+    error
+}
