@@ -1,5 +1,6 @@
 //! Starting and stopping a simulator.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -173,6 +174,13 @@ impl RunningSimulator {
 impl Drop for RunningSimulator {
     fn drop(&mut self) {
         self.stopping.cancel();
+    }
+}
+
+// Written by hand: the tokens do not belong in a log.
+impl fmt::Debug for RunningSimulator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RunningSimulator").field("base_url", &self.base_url).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn connection_data(call: &Call<'_>) -> Result<Response, Refusal> {
         "authenticatedUser": user,
         "authorizedUser": user,
         "instanceId": organization.id,
-        "deploymentId": call.view.world.tenant_id,
+        "deploymentId": "ed30ce5c-9d0a-473c-b580-4315c7f84d83",
         "deploymentType": "hosted",
         "locationServiceData": {
             "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7",

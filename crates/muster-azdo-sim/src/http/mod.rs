@@ -9,6 +9,7 @@ pub(crate) mod stream;
 mod version;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -40,13 +41,11 @@ pub(crate) async fn answer(State(state): State<Arc<SimulatorState>>, request: Re
         }
     };
     state.count_request(target.route);
-    if !state.options.latency.is_zero() {
-        tokio::time::sleep(state.options.latency).await;
-    }
     let view = state.view();
     let response = match Admission::of(&state, &view, &target, &parts.headers) {
         Ok(admission) => admission.answer(&state, view, &target, &parts).await,
         Err(refusal) => {
+            wait(state.options.latency).await;
             let mut response = refusal.into_response();
             add_headers(&state, &target, &parts.headers, None, response.headers_mut());
             response
@@ -99,9 +98,11 @@ impl Admission {
     async fn answer(&self, state: &SimulatorState, view: View, target: &Target, parts: &Parts) -> Response {
         let verdict = state.consume(self.identity, target.route);
         let fault = state.take_fault(target.route, target.organization.as_deref());
-        if let Verdict::Delayed { delay, .. } = &verdict {
-            tokio::time::sleep(*delay).await;
-        }
+        let delay = match &verdict {
+            Verdict::Delayed { delay, .. } => *delay,
+            _ => Duration::ZERO,
+        };
+        wait(state.options.latency + delay).await;
         let mut response = match (&verdict, &fault) {
             (Verdict::Blocked { .. }, _) => Refusal::Blocked.into_response(),
             (_, Some(fault)) if faulty::replaces_answer(fault) => faulty::answer(fault),
@@ -149,6 +150,13 @@ impl Admission {
     }
 }
 
+/// Even the shortest sleep lasts until the next tick of the timer, so nothing is waited for not at all.
+async fn wait(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}
+
 /// The headers that every answer of the service has.
 fn add_headers(
     state: &SimulatorState,
@@ -167,7 +175,6 @@ fn add_headers(
     set("activityid", &activity);
     set("x-vss-e2eid", &activity);
     set("x-tfs-session", session);
-    set("x-tfs-processid", &state.world.tenant_id.to_string());
     if target.organization.is_some() {
         set("x-vss-resourcetenant", &state.world.tenant_id.to_string());
     }

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::support::{Fixture, header, text};
-use crate::IdentityKind;
+use crate::{IdentityKind, Simulator, SimulatorError, SimulatorOptions};
 
 #[tokio::test]
 async fn a_wrong_token_gets_401_with_an_empty_body_or_the_sign_in_page() {
@@ -122,6 +122,16 @@ async fn each_identity_is_told_who_it_is_and_which_organizations_it_has() {
     let catalogue = fixture.answer(&path).await.text().await.unwrap();
     assert_eq!(catalogue.lines().count(), 3);
     assert!(catalogue.contains(&organization));
+}
+
+#[tokio::test]
+async fn an_address_in_use_and_an_impossible_option_are_refused_at_the_start() {
+    let fixture = Fixture::of(1, 1, 1).await;
+    let listen = fixture.simulator.base_url().trim_start_matches("http://").parse().unwrap();
+    let error = Simulator::start(SimulatorOptions { listen, ..Default::default() }).await.unwrap_err();
+    assert!(matches!(error, SimulatorError::Bind { .. }), "{error}");
+    let options = SimulatorOptions { organizations: 0, ..Default::default() };
+    assert!(matches!(Simulator::start(options).await, Err(SimulatorError::Option(_))));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ const KINDS: [(usize, (&str, &str)); 6] = [
     (12, ("generic", "UsernamePassword")),
 ];
 
-const STAGES: [&str; 6] = ["production", "staging", "development", "shared", "sandbox", "test"];
+const STAGES: [&str; 6] = ["production", "staging", "development", "preview", "sandbox", "test"];
 
 /// Neighbouring projects share in groups of this size.
 const SHARING_GROUP: usize = 8;

@@ -34,7 +34,7 @@ pub(crate) enum Topic {
     Definition = 51,
 }
 
-/// A stream of pseudo-random numbers (SplitMix64), equal on every platform.
+/// A stream of pseudo-random numbers (`SplitMix64`), equal on every platform.
 #[derive(Debug, Clone)]
 pub(crate) struct Draw(u64);
 

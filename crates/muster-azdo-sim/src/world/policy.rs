@@ -78,7 +78,7 @@ pub(crate) fn of_project(world: &World, project: &Project) -> Vec<Configuration>
     let first = first_id(project);
     let reviewers = regime_policies(project.regime).into_iter().enumerate();
     let mut list: Vec<_> =
-        reviewers.map(|(slot, plan)| reviewer_configuration(world, first + slot as u64, plan)).collect();
+        reviewers.map(|(slot, plan)| reviewer_configuration(world, first + slot as u64, &plan)).collect();
     policy_noise::for_project(world, project, first + FIRST_NOISE_SLOT, &mut list);
     list
 }
@@ -88,7 +88,7 @@ pub(crate) fn of_repository(world: &World, project: &Project, repository: &Repos
     let first = first_id(project) + PROJECT_SLOTS + repository.index.position as u64 * REPOSITORY_SLOTS;
     let reviewers = own_policies(repository).into_iter().enumerate();
     let mut list: Vec<_> =
-        reviewers.map(|(slot, plan)| reviewer_configuration(world, first + slot as u64, plan)).collect();
+        reviewers.map(|(slot, plan)| reviewer_configuration(world, first + slot as u64, &plan)).collect();
     policy_noise::for_repository(world, repository, first + FIRST_NOISE_SLOT, &mut list);
     list
 }
@@ -155,7 +155,7 @@ fn regime_policies(regime: Regime) -> Vec<Reviewers> {
     }
 }
 
-fn reviewer_configuration(world: &World, id: u64, plan: Reviewers) -> Configuration {
+fn reviewer_configuration(world: &World, id: u64, plan: &Reviewers) -> Configuration {
     let mut draw = draw_for(world, id);
     let mut settings = Map::new();
     settings.insert("minimumApproverCount".to_owned(), json!(plan.minimum));
