@@ -11,6 +11,20 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+mod answers;
+mod learning;
+mod packed;
+mod pause;
+mod row;
+mod settings;
+mod state;
+mod view;
+mod window;
+
+pub use settings::*;
+pub use state::{BudgetState, SettleEffect};
+pub use view::BudgetView;
+
 /// Who waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,97 @@
+//! What a budget learns from an answer.
+
+use super::state::{BudgetState, Told};
+use super::{BudgetSettings, ThrottleSignals};
+
+/// Least variance of a header, TSTU²: it may be rounded to whole units (1/12) and counts what is just running.
+const LEAST_VARIANCE: f64 = 0.1;
+/// A limit outside of this is not believed, TSTU.
+const BELIEVABLE_LIMIT: std::ops::RangeInclusive<f64> = 1.0..=1e6;
+/// An answer without headers is not believed so soon after one with them, as a part of the window: some route may
+/// not carry them at all, and use falls only as calls leave the window.
+const HEADER_MEMORY: f64 = 1.0 / 30.0;
+/// How far one answer without headers lowers an estimate that is too high, of the difference.
+const RELAXATION: f64 = 0.5;
+
+impl BudgetState {
+    /// Corrects limit, costs and foreign use by the answer to a call that was granted in `slot`.
+    pub(super) fn learn(
+        &mut self,
+        settings: &BudgetSettings,
+        slot: i64,
+        signals: &ThrottleSignals,
+        now_ms: i64,
+    ) {
+        if let Some(limit) = signals.limit_tstu.filter(|limit| BELIEVABLE_LIMIT.contains(limit)) {
+            self.limit_tstu = Some(limit);
+        }
+        let limit = self.limit(settings);
+        match signals.remaining_tstu.filter(|remaining| remaining.is_finite()) {
+            Some(remaining) => {
+                let remaining = remaining.clamp(0.0, limit);
+                self.hear_used(slot, limit - remaining, limit, now_ms);
+                self.told = Some(Told { remaining_tstu: remaining, at_ms: now_ms });
+            }
+            // A refusal without numbers may have other causes than this limit (concurrency, address): only a pause.
+            None if signals.blocked || signals.retry_after.is_some() || signals.delay.is_some() => {}
+            None => self.hear_nothing(settings, slot, limit, now_ms),
+        }
+    }
+
+    /// A header: the service counted `used` when it saw the call.
+    fn hear_used(&mut self, slot: i64, used: f64, limit: f64, now_ms: i64) {
+        // Nothing remaining says "at least": the service does not count below zero for us.
+        if used < limit {
+            let (counts, variance) = self.likely(slot, now_ms);
+            self.estimate.measure(&counts, used, variance, limit);
+        }
+        // What the service counted can at most be what we hold: below that our values are too low, for certain.
+        if let Some(held) = self.window.held_since(slot)
+            && self.estimate.used(&held) < used
+        {
+            self.estimate.project(&held, used, limit);
+        }
+    }
+
+    /// No header, although one was due if our certain sum is right.
+    fn hear_nothing(&mut self, settings: &BudgetSettings, slot: i64, limit: f64, now_ms: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "a window is minutes")]
+        let memory_ms = self.window.window_ms as f64 * HEADER_MEMORY;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
+        let recent = self.told.is_some_and(|told| ((now_ms - told.at_ms) as f64) < memory_ms);
+        if recent {
+            return;
+        }
+        let due = settings.headers_due_share * limit;
+        let newest = usize::try_from(self.window.newest - slot).unwrap_or(usize::MAX).saturating_add(1);
+        let certain = self.window.answered(newest..self.window.reach() - 1);
+        let used = self.estimate.used(&certain);
+        if used > due {
+            self.estimate.project(&certain, used + RELAXATION * (due - used), limit);
+        }
+    }
+
+    /// Our counts as the service most likely saw them, and the variance of their value.
+    ///
+    /// A call is answered as long after it was counted as this one was: so in the mean what is answered by now is what
+    /// was counted by then, at both ends of the window. The oldest slot is inside in part; the calls of one slot
+    /// may have come together, and all headers of a slot share that error. What is under way, and what was answered
+    /// since the slot of the grant, may or may not have been counted before.
+    fn likely(&self, slot: i64, now_ms: i64) -> (Vec<f64>, f64) {
+        let window = &self.window;
+        let oldest = window.reach() - 1;
+        let part = window.oldest_part(now_ms);
+        let mut counts = window.answered(0..oldest);
+        let edge: Vec<f64> = window.answered_at(oldest).collect();
+        counts.iter_mut().zip(&edge).for_each(|(count, edge)| *count += edge * part);
+        let headers: f64 = window.answered_at(0).sum();
+        let late = usize::try_from(window.newest - slot).unwrap_or(0);
+        let edge_value = self.estimate.value(&edge);
+        let under_way = self.estimate.value(&window.unanswered());
+        let since = self.estimate.value(&window.answered(0..late));
+        let variance = edge_value * edge_value * part * (1.0 - part) * headers.max(1.0)
+            + (under_way * under_way) / 12.0
+            + since * since / 3.0;
+        (counts, variance + LEAST_VARIANCE)
+    }
+}

@@ -1,0 +1,210 @@
+//! The budget of one identity: ring, estimate and pause in one value.
+
+use super::learning::Estimate;
+use super::pause::Pause;
+use super::row::BudgetRow;
+use super::window::{ReadKey, Window};
+use super::{BudgetSettings, ConsumptionClass, Grant, NoRoom, ThrottleSignals};
+use crate::IdentityKey;
+use crate::read::Read;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Standard deviations of the estimate that are kept free under the cap.
+const MARGIN: f64 = 1.0;
+/// The margin takes at most this part of the cap: before the first header everything is in doubt, and a budget
+/// that kept all of it free would never get to the headers that end the doubt.
+const LARGEST_MARGIN: f64 = 0.1;
+/// Floating sums are compared with this slack, TSTU.
+const ROUNDING_TSTU: f64 = 1e-9;
+
+/// What all processes of an installation know about the consumption of one identity. Kept in one row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "BudgetRow", try_from = "BudgetRow")]
+pub struct BudgetState {
+    pub(super) window: Window,
+    pub(super) estimate: Estimate,
+    /// Configured guess of each column when it was made.
+    pub(super) guesses: Vec<f64>,
+    /// Until when time has passed for the estimate.
+    pub(super) learned_at_ms: i64,
+    pub(super) limit_tstu: Option<f64>,
+    pub(super) told: Option<Told>,
+    pub(super) pause: Pause,
+}
+
+/// The last header.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Told {
+    pub(super) remaining_tstu: f64,
+    pub(super) at_ms: i64,
+}
+
+/// What followed from an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettleEffect {
+    /// The identity was free and is paused now, until then: everybody should know.
+    pub pause_began: Option<DateTime<Utc>>,
+}
+
+impl BudgetState {
+    /// Nothing counted, nothing learned.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes leave for one call, if that keeps the identity under the cap of the class in every sliding window.
+    ///
+    /// # Errors
+    /// The window is full or the service asked for a pause.
+    pub fn reserve(
+        &mut self,
+        settings: &BudgetSettings,
+        identity: &IdentityKey,
+        read: Read,
+        class: ConsumptionClass,
+        now: DateTime<Utc>,
+    ) -> Result<Grant, NoRoom> {
+        self.pass_to(settings, now);
+        if let Some(until) = self.pause.ahead(now) {
+            return Err(NoRoom { retry_at: until, paused: true });
+        }
+        let column = self.column(settings, read);
+        let mut counts = self.window.held();
+        counts[column] += 1.0;
+        let cap = settings.cap_tstu(class, self.limit(settings));
+        let margin = (MARGIN * self.estimate.doubt(&counts)).min(LARGEST_MARGIN * cap);
+        let missing = self.estimate.used(&counts) + margin - cap;
+        if missing > ROUNDING_TSTU {
+            return Err(NoRoom { retry_at: self.room_at(missing, cap, now), paused: false });
+        }
+        let slot = self.window.take(column);
+        Ok(Grant { identity: identity.clone(), read, slot })
+    }
+
+    /// Gives a grant back with what the answer said; `None` where there was no answer (the call counts).
+    ///
+    /// To be called once per grant. A second time, or after the expiry, no count changes as long as no other grant
+    /// of the same read and slot is out; what the answer says is learned in any case.
+    pub fn settle(
+        &mut self,
+        settings: &BudgetSettings,
+        grant: &Grant,
+        signals: Option<ThrottleSignals>,
+        now: DateTime<Utc>,
+    ) -> SettleEffect {
+        self.pass_to(settings, now);
+        let column = self.column(settings, grant.read);
+        self.window.finish(grant.slot, column);
+        let Some(signals) = signals else { return SettleEffect::default() };
+        self.learn(settings, grant.slot, &signals, now.timestamp_millis());
+        SettleEffect { pause_began: self.pause.hear(&signals, now) }
+    }
+
+    /// Until when the identity keeps still; may lie in the past.
+    pub fn blocked_until(&self) -> Option<DateTime<Utc>> {
+        self.pause.until
+    }
+
+    /// Two credentials turned out to be one identity: counts add up, the later pause holds, the better informed
+    /// of the two estimates stays.
+    pub fn merge(&mut self, other: Self) {
+        if self.window.columns.is_empty() {
+            let pause = self.pause;
+            *self = other;
+            self.pause.merge(pause);
+            return;
+        }
+        let better = match (&self.told, &other.told) {
+            (Some(ours), Some(theirs)) => theirs.at_ms > ours.at_ms,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let (mut first, second) =
+            if better { (other, std::mem::take(self)) } else { (std::mem::take(self), other) };
+        first.window.absorb(&second.window);
+        for column in first.estimate.columns()..first.window.columns.len() {
+            let key = &first.window.columns[column].key;
+            let known = second.window.columns.iter().position(|theirs| theirs.key == *key);
+            let guess = known.map_or(0.0, |index| second.guesses[index]);
+            let scale = first.scale();
+            first.estimate.add(guess, scale);
+            first.guesses.push(guess);
+        }
+        first.limit_tstu = first.limit_tstu.or(second.limit_tstu);
+        first.pause.merge(second.pause);
+        *self = first;
+    }
+
+    /// The limit that the service stated, or the default.
+    pub(super) fn limit(&self, settings: &BudgetSettings) -> f64 {
+        self.limit_tstu.unwrap_or(settings.default_limit_tstu)
+    }
+
+    /// Brings ring and estimate to the present.
+    pub(super) fn pass_to(&mut self, settings: &BudgetSettings, now: DateTime<Utc>) {
+        let now_ms = now.timestamp_millis();
+        let back_ms = self.window.turn_to(settings, now_ms);
+        if back_ms != 0 {
+            self.pause.until = self.pause.until.map(|until| until + chrono::TimeDelta::milliseconds(back_ms));
+            self.learned_at_ms += back_ms;
+            self.told = self.told.map(|told| Told { at_ms: told.at_ms + back_ms, ..told });
+        }
+        if now_ms > self.learned_at_ms {
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
+            let windows = (now_ms - self.learned_at_ms) as f64 / self.window.window_ms as f64;
+            self.estimate.pass(windows, self.limit(settings));
+            self.learned_at_ms = now_ms;
+        }
+    }
+
+    /// The column of a read, with a first cost.
+    fn column(&mut self, settings: &BudgetSettings, read: Read) -> usize {
+        let column = self.window.column(&ReadKey::Known(read));
+        if column == self.estimate.columns() {
+            let scale = self.scale();
+            self.estimate.add(settings.guess(read), scale);
+            self.guesses.push(settings.guess(read));
+        }
+        column
+    }
+
+    /// How far the guesses of the known reads were off together; nothing before the first header.
+    fn scale(&self) -> Option<f64> {
+        self.told?;
+        let guessed: f64 = self.guesses.iter().sum();
+        let learned: f64 = self.estimate.unknowns()[1..].iter().sum();
+        (guessed > 0.0).then(|| learned / guessed)
+    }
+
+    /// When `missing` TSTU will have left: exact by the ring for our own calls; foreign use fades as the estimate
+    /// lets it. At least one slot ahead, at most a window.
+    fn room_at(&self, missing: f64, cap: f64, now: DateTime<Utc>) -> DateTime<Utc> {
+        let window = &self.window;
+        let soonest_ms = window.leaves_at_ms(window.reach().saturating_sub(1));
+        let latest_ms = soonest_ms + window.window_ms;
+        let mut freed = 0.0;
+        let leaves = (0..window.reach()).rev().find(|age| {
+            let counts: Vec<f64> = window.answered_at(*age).collect();
+            freed += self.estimate.value(&counts);
+            freed >= missing - ROUNDING_TSTU
+        });
+        let at_ms = match leaves {
+            Some(age) => window.leaves_at_ms(age),
+            None => {
+                let excess = missing - freed;
+                let foreign = self.estimate.foreign_tstu();
+                let windows = if foreign > excess { (foreign / (foreign - excess)).ln() } else { 0.0 };
+                #[expect(
+                    clippy::cast_precision_loss,
+                    clippy::cast_possible_truncation,
+                    reason = "bounded below"
+                )]
+                let fade_ms = (windows.min(1.0) * window.window_ms as f64) as i64;
+                now.timestamp_millis().saturating_add(fade_ms)
+            }
+        };
+        debug_assert!(cap >= 0.0, "a cap is no debt");
+        DateTime::from_timestamp_millis(at_ms.clamp(soonest_ms, latest_ms)).unwrap_or(now)
+    }
+}
