@@ -1,0 +1,21 @@
+//! The AMQP transport: two connections (a broker that blocks publishers must not block acknowledgements), each
+//! supervised for ever, and everything under a deadline.
+
+mod address;
+mod connection;
+mod consumer;
+mod declare;
+mod error;
+mod inspect;
+mod link;
+mod options;
+mod properties;
+mod publisher;
+pub(crate) mod settle;
+mod state;
+mod transport;
+
+pub use error::ConnectError;
+pub use inspect::{QueueReport, QueueState, inspect};
+pub use options::{AmqpOptions, FirstConnection, TopologyMode};
+pub use transport::AmqpTransport;

@@ -1,0 +1,306 @@
+//! Publishing with confirms that are read.
+//!
+//! One task owns the confirming channel and publishes one batch at a time. That is not only simple: the client
+//! library hands a returned (unroutable) message to whichever confirm comes next, so that only a whole batch, read to
+//! its end, tells which of its messages were returned. A batch that was not read to its end costs the channel.
+
+use super::connection::Dialer;
+use super::declare::{self, answer};
+use super::link::{self, Link, LiveLink};
+use super::state::State;
+use crate::LARGEST_BODY_BYTES;
+use crate::transport::PublishOutcome;
+use futures::future::join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+/// Messages on the way to the broker at a time.
+const LARGEST_BATCH: usize = 256;
+/// Callers that wait for the publisher at a time; more wait before they are in.
+pub(crate) const INBOX: usize = 64;
+/// Time for the last batch when the transport closes.
+const LAST_BATCH_DEADLINE: Duration = Duration::from_millis(1500);
+/// Pause between declarations that unroutable messages ask for.
+const REDECLARE_PAUSE: Duration = Duration::from_secs(5);
+
+/// A message to publish.
+pub(crate) struct Outgoing {
+    pub(crate) exchange: &'static str,
+    pub(crate) routing_key: ShortString,
+    /// True where no queue is an error.
+    pub(crate) mandatory: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+}
+
+/// Messages of one caller, and where their outcomes go.
+pub(crate) struct Order {
+    pub(crate) messages: Vec<Outgoing>,
+    pub(crate) reply: oneshot::Sender<Vec<PublishOutcome>>,
+}
+
+/// What identifies a message when the broker returns it.
+type ReturnKey = (String, String, String);
+
+/// The task that publishes.
+pub(crate) struct Publisher {
+    pub(crate) dialer: Arc<Dialer>,
+    pub(crate) state: Arc<State>,
+    pub(crate) live: LiveLink,
+    pub(crate) inbox: mpsc::Receiver<Order>,
+    pub(crate) redeclared: Option<Instant>,
+}
+
+/// Why a channel is not used any more.
+enum Ended {
+    /// The transport closes.
+    Closing,
+    /// Confirms are outstanding that nobody will read.
+    Unreadable,
+    /// Its connection or itself is gone.
+    Broken,
+}
+
+impl Publisher {
+    /// Until the transport closes.
+    pub(crate) async fn run(mut self) {
+        while let Some(link) = self.next_link().await {
+            match answer(open_channel(&link)).await {
+                Err(error) => {
+                    tracing::warn!(address = %link.address, %error, "no channel to publish on");
+                    link.give_up();
+                }
+                Ok(channel) => match self.serve(&link, &channel).await {
+                    Ended::Closing => break,
+                    Ended::Broken => link.give_up(),
+                    Ended::Unreadable if *self.state.blocked.borrow() => {
+                        self.wait_until_unblocked(&link).await
+                    }
+                    Ended::Unreadable => link.give_up(),
+                },
+            }
+            self.wait_until_withdrawn(&link).await;
+        }
+        self.inbox.close();
+        while let Some(order) = self.inbox.recv().await {
+            refuse(order);
+        }
+    }
+
+    /// The connection of the moment. Whoever publishes while there is none hears it at once.
+    async fn next_link(&mut self) -> Option<Arc<Link>> {
+        loop {
+            tokio::select! {
+                () = self.state.closing.cancelled() => return None,
+                link = link::wait_for(&mut self.live) => return link,
+                Some(order) = self.inbox.recv() => refuse(order),
+            }
+        }
+    }
+
+    /// Until a connection that was given up is not offered any more.
+    async fn wait_until_withdrawn(&mut self, link: &Link) {
+        while link.broken.is_cancelled()
+            && self.live.borrow().as_ref().is_some_and(|live| live.broken.is_cancelled())
+        {
+            tokio::select! {
+                changed = self.live.changed() => if changed.is_err() { return },
+                Some(order) = self.inbox.recv() => refuse(order),
+            }
+        }
+    }
+
+    async fn wait_until_unblocked(&mut self, link: &Link) {
+        let mut blocked = self.state.blocked.subscribe();
+        loop {
+            tokio::select! {
+                _ = blocked.wait_for(|blocked| !*blocked) => return,
+                () = link.broken.cancelled() => return,
+                () = self.state.closing.cancelled() => return,
+                Some(order) = self.inbox.recv() => refuse(order),
+            }
+        }
+    }
+
+    async fn serve(&mut self, link: &Link, channel: &Channel) -> Ended {
+        loop {
+            let order = tokio::select! {
+                biased;
+                () = link.broken.cancelled() => return Ended::Broken,
+                order = self.inbox.recv() => order,
+                () = self.state.closing.cancelled() => return Ended::Closing,
+            };
+            let Some(order) = order else { return Ended::Closing };
+            if *self.state.blocked.borrow() {
+                refuse(order);
+                continue;
+            }
+            let orders = self.more_orders(order);
+            if let Err(ended) = self.publish(link, channel, orders).await {
+                return ended;
+            }
+        }
+    }
+
+    /// Takes along what waits already: callers that publish one by one share the round trip to the broker.
+    fn more_orders(&mut self, first: Order) -> Vec<Order> {
+        let mut size = first.messages.len();
+        let mut orders = vec![first];
+        while size < LARGEST_BATCH {
+            let Ok(order) = self.inbox.try_recv() else { break };
+            size += order.messages.len();
+            orders.push(order);
+        }
+        orders
+    }
+
+    async fn publish(&mut self, link: &Link, channel: &Channel, orders: Vec<Order>) -> Result<(), Ended> {
+        let mut outcomes = Vec::new();
+        let messages: Vec<&Outgoing> = orders.iter().flat_map(|order| &order.messages).collect();
+        let mut ended = None;
+        for batch in messages.chunks(LARGEST_BATCH) {
+            match ended {
+                // Nothing of this batch was sent.
+                Some(_) => outcomes.extend(batch.iter().map(|_| PublishOutcome::Refused)),
+                None => {
+                    let (batch_outcomes, batch_ended) = self.publish_batch(channel, batch).await;
+                    outcomes.extend(batch_outcomes);
+                    ended = batch_ended;
+                }
+            }
+        }
+        let unroutable = outcomes.contains(&PublishOutcome::Unroutable);
+        let mut outcomes = outcomes.into_iter();
+        for order in orders {
+            let own = outcomes.by_ref().take(order.messages.len()).collect();
+            // A caller that went away hears nothing; what it published is harmless.
+            let _ = order.reply.send(own);
+        }
+        if unroutable && ended.is_none() {
+            self.redeclare(link).await;
+        }
+        ended.map_or(Ok(()), Err)
+    }
+
+    /// Publishes a batch and reads every confirm.
+    async fn publish_batch(
+        &self,
+        channel: &Channel,
+        batch: &[&Outgoing],
+    ) -> (Vec<PublishOutcome>, Option<Ended>) {
+        let deadline = Instant::now() + self.dialer.options.confirm_deadline;
+        let unknown = || vec![PublishOutcome::Unconfirmed; batch.len()];
+        let sent = join_all(batch.iter().map(|message| send(channel, message)));
+        let Some(sent) = self.before(deadline, sent).await else {
+            return (unknown(), Some(Ended::Unreadable));
+        };
+        let mut confirmations = Vec::with_capacity(batch.len());
+        let mut ended = None;
+        for confirm in sent {
+            let confirmation = match (confirm, &ended) {
+                (Ok(confirm), None) => self.before(deadline, confirm).await,
+                (Err(error), _) => Some(Err(error)),
+                // One confirm is missing: it may carry the return of any later one, which then proves nothing.
+                (Ok(_), Some(_)) => None,
+            };
+            match &confirmation {
+                None => ended = ended.or(Some(Ended::Unreadable)),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "not confirmed");
+                    ended = Some(Ended::Broken);
+                }
+                Some(Ok(_)) => {}
+            }
+            confirmations.push(confirmation.and_then(Result::ok));
+        }
+        (outcomes(batch, confirmations), ended)
+    }
+
+    /// The value, unless the deadline passes first or the transport has been closing for a while.
+    async fn before<T>(&self, deadline: Instant, future: impl Future<Output = T>) -> Option<T> {
+        let closing = async {
+            self.state.closing.cancelled().await;
+            tokio::time::sleep(LAST_BATCH_DEADLINE).await;
+        };
+        tokio::select! {
+            biased;
+            value = timeout_at(deadline, future) => value.ok(),
+            () = closing => None,
+        }
+    }
+
+    /// A queue or binding is gone: declares everything anew, so that the next attempt finds it.
+    async fn redeclare(&mut self, link: &Link) {
+        if self.redeclared.is_some_and(|last| last.elapsed() < REDECLARE_PAUSE) {
+            return;
+        }
+        self.redeclared = Some(Instant::now());
+        tracing::warn!(address = %link.address, "unroutable messages, the topology is declared anew");
+        if let Err(error) =
+            declare::apply(&link.connection, &link.address, self.dialer.options.topology).await
+        {
+            tracing::warn!(address = %link.address, %error, "the topology cannot be declared");
+        }
+    }
+}
+
+async fn open_channel(link: &Link) -> lapin::Result<Channel> {
+    let channel = link.connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+async fn send(channel: &Channel, message: &Outgoing) -> lapin::Result<PublisherConfirm> {
+    let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
+    let (exchange, key, properties) =
+        (message.exchange.into(), message.routing_key.clone(), message.properties.clone());
+    channel.basic_publish(exchange, key, options, &message.body, properties).await
+}
+
+fn refuse(order: Order) {
+    let _ = order.reply.send(vec![PublishOutcome::Refused; order.messages.len()]);
+}
+
+/// What the confirms of a batch say. Only an acknowledgement of a message that was not returned is success.
+fn outcomes(batch: &[&Outgoing], confirmations: Vec<Option<Confirmation>>) -> Vec<PublishOutcome> {
+    let mut returned: HashSet<ReturnKey> = HashSet::new();
+    let mut acknowledged = Vec::with_capacity(confirmations.len());
+    for confirmation in confirmations {
+        let verdict = match &confirmation {
+            Some(Confirmation::Ack(_)) => PublishOutcome::Confirmed,
+            Some(Confirmation::Nack(_)) => PublishOutcome::Refused,
+            // Confirms are on: no request for one would be a defect of the library.
+            Some(Confirmation::NotRequested) | None => PublishOutcome::Unconfirmed,
+        };
+        if let Some(message) = confirmation.and_then(Confirmation::take_message) {
+            let (exchange, key) = (message.exchange.to_string(), message.routing_key.to_string());
+            returned.insert((exchange, key, message_id(&message.properties)));
+        }
+        acknowledged.push(verdict);
+    }
+    let outcome = |(message, verdict): (&&Outgoing, PublishOutcome)| {
+        if returned.contains(&return_key(message)) { PublishOutcome::Unroutable } else { verdict }
+    };
+    batch.iter().zip(acknowledged).map(outcome).collect()
+}
+
+fn return_key(message: &Outgoing) -> ReturnKey {
+    (message.exchange.to_owned(), message.routing_key.to_string(), message_id(&message.properties))
+}
+
+fn message_id(properties: &BasicProperties) -> String {
+    properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+impl Outgoing {
+    /// True where the broker, or the protocol, would not take it.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.body.len() > LARGEST_BODY_BYTES
+    }
+}
