@@ -34,19 +34,26 @@ impl BodyLimits {
     }
 }
 
-/// An answer with status 200 and JSON, its body unread. Keeps its place among the calls in flight until it is dropped.
+/// An answer with status 200 and JSON, its body unread. Keeps its place among the calls in flight until it is dropped
+/// or gives it up.
 pub(crate) struct Answer {
     pub(crate) call: CallTarget,
     pub(crate) response: reqwest::Response,
     pub(crate) limits: BodyLimits,
     pub(crate) authorization: Authorization,
-    pub(crate) _in_flight: OwnedSemaphorePermit,
+    pub(crate) in_flight: Option<OwnedSemaphorePermit>,
 }
 
 impl Answer {
     /// The head of the answer.
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.response.headers()
+    }
+
+    /// Gives up its place among the calls in flight. An answer that is handed out in parts needs none: whoever makes
+    /// another call between two parts would wait for itself.
+    pub(crate) fn leave(&mut self) {
+        self.in_flight = None;
     }
 
     /// The next part of the body; `None` at its end.

@@ -110,7 +110,12 @@ mod tests {
     fn a_page_is_asked_for_with_its_size_and_its_token() {
         let project = ProjectId(uuid!("11111111-1111-1111-1111-111111111111"));
         let organization = OrganizationName::new("Contoso");
-        let call = Call::in_project(Read::PolicyConfigurations, &organization, project, "_apis/policy/configurations");
+        let call = Call::in_project(
+            Read::PolicyConfigurations,
+            &organization,
+            project,
+            "_apis/policy/configurations",
+        );
         assert_eq!(
             url(&call.page(&PageRequest::after("a b&c"))),
             "https://dev.azure.com/Contoso/11111111-1111-1111-1111-111111111111/_apis/policy/configurations\

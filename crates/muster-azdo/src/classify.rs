@@ -54,7 +54,9 @@ impl Head<'_> {
             }
             StatusCode::REQUEST_TIMEOUT => self.transient(body),
             status if status.is_server_error() => self.transient(body),
-            StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::FOUND | StatusCode::SEE_OTHER => self.sign_in(),
+            StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::FOUND | StatusCode::SEE_OTHER => {
+                self.sign_in()
+            }
             status if status.as_u16() < 400 && self.content() == Content::Html => self.sign_in(),
             StatusCode::OK => self.unexpected("it is not JSON", body),
             _ => self.unexpected("the status", body),

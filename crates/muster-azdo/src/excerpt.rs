@@ -35,9 +35,7 @@ impl RefusalBody {
     pub(crate) fn parse(body: &[u8]) -> Self {
         let body = crate::json::without_byte_order_mark(body);
         match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(parsed) => {
-                Self { message: parsed.message.unwrap_or_default(), type_key: parsed.type_key }
-            }
+            Ok(parsed) => Self { message: parsed.message.unwrap_or_default(), type_key: parsed.type_key },
             Err(_) => Self { message: String::from_utf8_lossy(body).into_owned(), type_key: None },
         }
     }
@@ -145,7 +143,8 @@ mod tests {
     #[test]
     fn tokens_and_people_are_not_shown_but_ids_are() {
         let id = "5febef5a-833d-4e14-b9c0-14cb638f91e6";
-        let text = format!("user jamal@contoso.example ({id}) sent key=abcdefghij0123456789abcdefghij0123456789");
+        let text =
+            format!("user jamal@contoso.example ({id}) sent key=abcdefghij0123456789abcdefghij0123456789");
         assert_eq!(excerpt(&text, &token()), format!("user *** ({id}) sent ***"));
         assert_eq!(excerpt("TF400813: the pat was used", &token()), "TF400813: the *** was used");
     }

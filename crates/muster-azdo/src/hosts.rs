@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn an_unusable_override_is_refused_without_showing_credentials() {
-        for text in ["no url", "ftp://host", "https://user:hidden@host", "https://host/?x=1", "https://host/#f"] {
+        for text in
+            ["no url", "ftp://host", "https://user:hidden@host", "https://host/?x=1", "https://host/#f"]
+        {
             let error = BaseUrls::of(&Hosts::Override(text.to_owned())).unwrap_err().to_string();
             assert!(!error.contains("hidden"), "{error}");
         }

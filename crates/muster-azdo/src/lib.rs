@@ -8,6 +8,7 @@ mod classify;
 mod client;
 mod error;
 mod excerpt;
+mod failure;
 mod hosts;
 mod json;
 mod lane;

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn a_listing_without_end_is_cut() {
         let mut guard = guard();
-        let error = (0..).find_map(|number| guard.admit(&number.to_string()).err().map(|error| (number, error)));
+        let error =
+            (0..).find_map(|number| guard.admit(&number.to_string()).err().map(|error| (number, error)));
         let (number, error) = error.unwrap();
         assert_eq!(number, MAXIMUM_PAGES);
         assert!(matches!(error, CallError::Unexpected { .. }), "{error}");

@@ -48,7 +48,7 @@ impl Session {
         let response = self.account(&call.target, response, reservation).await?;
         let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
         let authorization = self.authorization.clone();
-        Ok(Answer { call: call.target, response, limits, authorization, _in_flight: in_flight })
+        Ok(Answer { call: call.target, response, limits, authorization, in_flight: Some(in_flight) })
     }
 
     /// Waits for a place among the calls in flight and for room in the budget.

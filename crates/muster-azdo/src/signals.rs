@@ -31,11 +31,7 @@ pub(crate) fn read_signals(status: StatusCode, headers: &HeaderMap, now: DateTim
 
 /// The same signals of a call that turned out to be refused, although its status did not say so.
 pub(crate) fn as_blocked(signals: ThrottleSignals) -> ThrottleSignals {
-    ThrottleSignals {
-        blocked: true,
-        retry_after: signals.retry_after.or(Some(DEFAULT_PAUSE)),
-        ..signals
-    }
+    ThrottleSignals { blocked: true, retry_after: signals.retry_after.or(Some(DEFAULT_PAUSE)), ..signals }
 }
 
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
@@ -113,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_date_is_relative_to_the_date_of_the_answer() {
-        let answer = [("retry-after", "Wed, 21 Oct 2026 09:00:30 GMT"), ("date", "Wed, 21 Oct 2026 09:00:00 GMT")];
+        let answer =
+            [("retry-after", "Wed, 21 Oct 2026 09:00:30 GMT"), ("date", "Wed, 21 Oct 2026 09:00:00 GMT")];
         assert_eq!(pause(429, &answer), Some(30));
         let answer = [("retry-after", "Wed, 21 Oct 2026 07:00:30 GMT"), ("date", "yesterday")];
         assert_eq!(pause(429, &answer), Some(30), "without a readable date our clock stands in");

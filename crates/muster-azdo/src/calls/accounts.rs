@@ -46,8 +46,7 @@ impl Session {
     /// See [`CallError`].
     #[instrument(name = "ado.accounts", skip_all)]
     pub async fn accounts(&self, member: ProfileId) -> Result<Vec<Account>, CallError> {
-        let call =
-            Call::of_credential(Read::Accounts, "_apis/accounts").with("memberId", member.to_string());
+        let call = Call::of_credential(Read::Accounts, "_apis/accounts").with("memberId", member.to_string());
         self.list_of::<AccountWire>(call).await
     }
 }

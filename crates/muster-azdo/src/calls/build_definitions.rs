@@ -68,7 +68,8 @@ impl Wire for DefinitionWire {
     fn into_item(self) -> Result<PipelineItem, Violation> {
         let (id, repository_type) =
             self.repository.map_or((None, None), |repository| (repository.id, repository.r#type));
-        let is_ours = repository_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(AZURE_REPOS_GIT));
+        let is_ours =
+            repository_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(AZURE_REPOS_GIT));
         let repository_id = id.filter(|_| is_ours).and_then(|id| Uuid::parse_str(&id.into_text()).ok());
         Ok(PipelineItem {
             id: self.id,
@@ -131,7 +132,10 @@ mod tests {
     fn the_process_tells_how_a_definition_is_written() {
         let yaml = read(json!({"id": 7, "name": "ci", "path": "\\team", "revision": 3,
             "process": {"type": 2, "yamlFilename": "/azure-pipelines.yml"}}));
-        assert_eq!(yaml.properties.process, PipelineProcess::Yaml { file_name: "/azure-pipelines.yml".to_owned() });
+        assert_eq!(
+            yaml.properties.process,
+            PipelineProcess::Yaml { file_name: "/azure-pipelines.yml".to_owned() }
+        );
         assert_eq!((yaml.id, yaml.properties.folder.as_str()), (7, "\\team"));
         let classic = read(json!({"id": 8, "name": "old", "process": {"type": 1, "phases": []}}));
         assert_eq!(classic.properties.process, PipelineProcess::Classic);
@@ -144,7 +148,8 @@ mod tests {
         let id = "5febef5a-833d-4e14-b9c0-14cb638f91e6";
         let ours = read(json!({"id": 1, "name": "a", "repository": {"id": id, "type": "TfsGit"}}));
         assert_eq!(ours.properties.repository_id, Some(id.parse().unwrap()));
-        let theirs = read(json!({"id": 1, "name": "a", "repository": {"id": "contoso/app", "type": "GitHub"}}));
+        let theirs =
+            read(json!({"id": 1, "name": "a", "repository": {"id": "contoso/app", "type": "GitHub"}}));
         assert_eq!(theirs.properties.repository_id, None);
         assert_eq!(theirs.properties.repository_type.as_deref(), Some("GitHub"));
     }

@@ -58,8 +58,12 @@ impl Session {
     /// # Errors
     /// See [`CallError`].
     #[instrument(name = "ado.connectionData", skip_all, fields(ado.organization = %organization))]
-    pub async fn connection_data(&self, organization: &OrganizationName) -> Result<ConnectionData, CallError> {
-        let call = Call::in_organization(Read::ConnectionData, organization, "_apis/connectionData").preview();
+    pub async fn connection_data(
+        &self,
+        organization: &OrganizationName,
+    ) -> Result<ConnectionData, CallError> {
+        let call =
+            Call::in_organization(Read::ConnectionData, organization, "_apis/connectionData").preview();
         let Some(web_url) = self.client.inner.urls.organization(organization) else {
             let detail = "no organization can have this name".to_owned();
             return Err(CallError::NotFound { call: call.target, detail });

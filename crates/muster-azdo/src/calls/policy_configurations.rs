@@ -115,7 +115,9 @@ fn scope_element(element: &Value) -> Result<PolicyScope, Violation> {
     };
     // Taking an id that cannot be read for "every repository" would call others protected.
     let repository_id = text("repositoryId")?
-        .map(|id| Uuid::parse_str(id).map_err(|_| Violation("a repository in the scope of a policy has no id")))
+        .map(|id| {
+            Uuid::parse_str(id).map_err(|_| Violation("a repository in the scope of a policy has no id"))
+        })
         .transpose()?;
     Ok(PolicyScope {
         repository_id: repository_id.map(RepositoryId),

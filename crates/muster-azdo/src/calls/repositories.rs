@@ -110,7 +110,8 @@ impl Session {
     ) -> Result<RepositoryBatches, CallError> {
         let call =
             Call::in_organization(Read::Repositories, organization, "_apis/git/repositories").streamed();
-        let answer = self.send(call).await?;
+        let mut answer = self.send(call).await?;
+        answer.leave();
         Ok(RepositoryBatches { reader: ListReader::new(answer, ListShape::Whole), span: Span::current() })
     }
 }

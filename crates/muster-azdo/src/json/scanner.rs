@@ -84,7 +84,9 @@ impl ListScanner {
             return Err(ListFault::shape(format!("an element is longer than {LONGEST_ELEMENT_BYTES} bytes")));
         }
         if self.skeleton.len() > LONGEST_SKELETON_BYTES {
-            return Err(ListFault::shape(format!("the envelope is longer than {LONGEST_SKELETON_BYTES} bytes")));
+            return Err(ListFault::shape(format!(
+                "the envelope is longer than {LONGEST_SKELETON_BYTES} bytes"
+            )));
         }
         Ok(())
     }
@@ -223,5 +225,100 @@ impl ListScanner {
     fn keep(&mut self, part: &[u8]) {
         let kept = if self.in_element { &mut self.element } else { &mut self.skeleton };
         kept.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a list gives when it arrives in pieces of `size`.
+    fn scan(text: &[u8], size: usize) -> Result<(Envelope, Vec<String>), ListFault> {
+        let mut scanner = ListScanner::default();
+        let mut elements = Vec::new();
+        for chunk in text.chunks(size) {
+            scanner.feed(chunk, &mut |element| {
+                elements.push(String::from_utf8(element.to_vec()).unwrap());
+                Ok(())
+            })?;
+        }
+        Ok((scanner.finish()?, elements))
+    }
+
+    /// The same for every size of the pieces.
+    fn scan_all(text: &str) -> Result<(Envelope, Vec<String>), ListFault> {
+        let whole = scan(text.as_bytes(), usize::MAX);
+        for size in 1..text.len() {
+            assert_eq!(scan(text.as_bytes(), size), whole, "pieces of {size} of {text}");
+        }
+        whole
+    }
+
+    #[test]
+    fn elements_are_cut_out_wherever_the_text_is_split() {
+        let text = "\u{feff}{ \"count\": 3, \"other\": {\"value\": [{\"a\":1}]}, \"value\":\n[ {\"a\":\"}]\\\"{[\\\\\"} ,\
+                    {\"b\":[{\"value\":[{}]}]},\t{} ], \"more\": [ {\"x\": \"y z\"}, 1, null ] }\n";
+        let (envelope, elements) = scan_all(text).unwrap();
+        assert_eq!(envelope, Envelope { count: Some(3), elements: 3 });
+        assert_eq!(elements, ["{\"a\":\"}]\\\"{[\\\\\"}", "{\"b\":[{\"value\":[{}]}]}", "{}"]);
+    }
+
+    #[test]
+    fn the_order_of_the_properties_and_a_missing_count_do_not_matter() {
+        let (envelope, elements) = scan_all("{\"value\":[{\"é\":\"ü\"}],\"count\":1}").unwrap();
+        assert_eq!((envelope.count, elements.len()), (Some(1), 1));
+        let (envelope, elements) = scan_all("{\"value\":[]}").unwrap();
+        assert_eq!((envelope.count, elements.len()), (None, 0));
+    }
+
+    #[test]
+    fn every_shorter_text_is_cut_off() {
+        let text = "{\"count\":1,\"value\":[{\"a\":\"b\"}]}";
+        for length in 1..text.len() {
+            assert_eq!(scan(&text.as_bytes()[..length], 7), Err(ListFault::Truncated), "{}", &text[..length]);
+        }
+    }
+
+    #[test]
+    fn another_shape_is_refused() {
+        for text in [
+            "",
+            " ",
+            "\u{feff}",
+            "null",
+            "[]",
+            "[{}]",
+            "{}",
+            "{\"value\":{}}",
+            "{\"value\":null}",
+            "{\"Value\":[]}",
+            "{\"values\":[]}",
+            "{\"value\":[1]}",
+            "{\"value\":[0]}",
+            "{\"value\":[{} {}]}",
+            "{\"value\":[{},]}",
+            "{\"value\":[{}}]",
+            "{\"value\":[]}}",
+            "{\"value\":[]}{\"value\":[]}",
+            "{\"value\":[],\"value\":[]}",
+            "{\"count\":1 2,\"value\":[]}",
+            "{\"count\":\"1\",\"value\":[]}",
+            "{\"count\":1 \"value\":[]}",
+            "<html></html>",
+        ] {
+            assert!(matches!(scan_all(text), Err(ListFault::Shape(_))), "{text}: {:?}", scan_all(text));
+        }
+    }
+
+    #[test]
+    fn an_endless_element_or_envelope_is_refused() {
+        let endless = |start: &str| {
+            let mut scanner = ListScanner::default();
+            scanner.feed(start.as_bytes(), &mut |_| Ok(())).unwrap();
+            let part = vec![b'x'; 1024 * 1024];
+            (0..16).find_map(|_| scanner.feed(&part, &mut |_| Ok(())).err())
+        };
+        assert!(matches!(endless("{\"value\":[{\"a\":\""), Some(ListFault::Shape(_))));
+        assert!(matches!(endless("{\"a\":\""), Some(ListFault::Shape(_))));
     }
 }
