@@ -158,8 +158,9 @@ impl ConnectorState {
                 | Event::OrganizationsClaimedElsewhere,
             ) => self,
             (Self::Removing, Event::Remove) => Self::Removing,
-            (Self::Removing | Self::Removed, Event::Pause | Event::Resume)
-            | (_, Event::RemovalFinished) => return Err(InvalidTransition { state: self, event }),
+            (Self::Removing | Self::Removed, Event::Pause | Event::Resume) | (_, Event::RemovalFinished) => {
+                return Err(InvalidTransition { state: self, event });
+            }
             (_, Event::Remove) => Self::Removing,
             (_, Event::Pause) => Self::Paused,
             // Only a person ends a pause; a late report does not.
@@ -182,7 +183,7 @@ impl ConnectorState {
         Ok(next)
     }
 
-    /// True where its jobs may run.
+    /// True where its jobs may ask Azure DevOps; `connector.remove`, which asks nothing, runs in any state.
     pub fn may_work(self) -> bool {
         matches!(self, Self::Pending | Self::Active | Self::NeedsPermission | Self::Conflict)
     }
@@ -242,4 +243,144 @@ pub const REGIONS: [&str; 9] = [
 /// A region in its short form: `Central US` and `centralus` are one.
 pub fn normalize_region(region: &str) -> String {
     region.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ConnectorState::{Active, Conflict, NeedsAuth, NeedsPermission, Paused, Pending, Removed, Removing};
+
+    /// Every event, in the order of the table below; the match makes a new event fail to compile.
+    const EVENTS: [ConnectorEvent; 8] = [
+        ConnectorEvent::Authorized,
+        ConnectorEvent::AuthorizationLost,
+        ConnectorEvent::PermissionMissing,
+        ConnectorEvent::OrganizationsClaimedElsewhere,
+        ConnectorEvent::Pause,
+        ConnectorEvent::Resume,
+        ConnectorEvent::Remove,
+        ConnectorEvent::RemovalFinished,
+    ];
+
+    fn column(event: ConnectorEvent) -> usize {
+        match event {
+            ConnectorEvent::Authorized => 0,
+            ConnectorEvent::AuthorizationLost => 1,
+            ConnectorEvent::PermissionMissing => 2,
+            ConnectorEvent::OrganizationsClaimedElsewhere => 3,
+            ConnectorEvent::Pause => 4,
+            ConnectorEvent::Resume => 5,
+            ConnectorEvent::Remove => 6,
+            ConnectorEvent::RemovalFinished => 7,
+        }
+    }
+
+    /// Row: the state before. Columns: the state after each of [`EVENTS`]; `None` is refused.
+    #[rustfmt::skip]
+    const AFTER: [(ConnectorState, [Option<ConnectorState>; 8]); 8] = [
+        (Pending,         [Some(Active),   Some(NeedsAuth), Some(NeedsPermission), Some(Conflict), Some(Paused), Some(Pending), Some(Removing), None]),
+        (Active,          [Some(Active),   Some(NeedsAuth), Some(NeedsPermission), Some(Conflict), Some(Paused), Some(Active),  Some(Removing), None]),
+        (NeedsAuth,       [Some(Active),   Some(NeedsAuth), Some(NeedsPermission), Some(Conflict), Some(Paused), Some(Pending), Some(Removing), None]),
+        (NeedsPermission, [Some(Active),   Some(NeedsAuth), Some(NeedsPermission), Some(Conflict), Some(Paused), Some(Pending), Some(Removing), None]),
+        (Conflict,        [Some(Active),   Some(NeedsAuth), Some(NeedsPermission), Some(Conflict), Some(Paused), Some(Pending), Some(Removing), None]),
+        (Paused,          [Some(Paused),   Some(Paused),    Some(Paused),          Some(Paused),   Some(Paused), Some(Pending), Some(Removing), None]),
+        (Removing,        [Some(Removing), Some(Removing),  Some(Removing),        Some(Removing), None,         None,          Some(Removing), Some(Removed)]),
+        (Removed,         [Some(Removed),  Some(Removed),   Some(Removed),         Some(Removed),  None,         None,          Some(Removed),  Some(Removed)]),
+    ];
+
+    #[test]
+    fn every_state_answers_every_event_as_the_table_says() {
+        assert_eq!(AFTER.map(|(state, _)| state), ConnectorState::ALL);
+        for (index, event) in EVENTS.into_iter().enumerate() {
+            assert_eq!(column(event), index);
+            for (state, row) in AFTER {
+                let expected = row[index].ok_or(InvalidTransition { state, event });
+                assert_eq!(state.after(event), expected, "{state} + {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn events_delivered_twice_change_nothing_the_second_time() {
+        for state in ConnectorState::ALL {
+            for event in EVENTS {
+                if let Ok(next) = state.after(event) {
+                    assert_eq!(next.after(event), Ok(next), "{state} + {event:?} twice");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn removal_always_ends_and_nothing_comes_back_from_it() {
+        for state in ConnectorState::ALL {
+            let removing = state.after(ConnectorEvent::Remove).expect("a connector can always be removed");
+            assert!(!removing.may_work());
+            let removed = removing.after(ConnectorEvent::RemovalFinished);
+            assert_eq!(removed, Ok(Removed));
+            assert!(EVENTS.iter().all(|event| Removed.after(*event).unwrap_or(Removed) == Removed));
+        }
+    }
+
+    #[test]
+    fn a_refused_event_says_what_and_why() {
+        let error = Removing.after(ConnectorEvent::Pause).unwrap_err();
+        assert_eq!(error.to_string(), "a connector that is removing cannot be told Pause");
+    }
+
+    #[test]
+    fn only_some_states_may_ask_azure_devops() {
+        let working: Vec<_> = ConnectorState::ALL.into_iter().filter(|state| state.may_work()).collect();
+        assert_eq!(working, [Pending, Active, NeedsPermission, Conflict]);
+    }
+
+    /// Azure's clients poll a resource until it says Succeeded, Failed or Canceled: nothing that lives and waits
+    /// for a person may say anything else, or they poll for ever.
+    #[test]
+    fn states_that_wait_for_a_person_end_polling() {
+        for state in [Active, NeedsAuth, NeedsPermission, Conflict, Paused] {
+            assert!(["Succeeded", "Failed"].contains(&state.provisioning_state()), "{state}");
+        }
+        assert_eq!(Pending.provisioning_state(), "Pending");
+        assert_eq!(Removing.provisioning_state(), "PendingDeletion");
+        assert_eq!(Removed.provisioning_state(), "DeletionSuccess");
+    }
+
+    #[test]
+    fn names_are_the_same_on_the_wire_in_tables_and_for_people() {
+        for state in ConnectorState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(ConnectorState::parse(state.as_str()), Some(state));
+            assert_eq!(state.to_string(), state.as_str());
+        }
+        assert_eq!(ConnectorState::parse("Active"), None);
+        for plan in [Plan::Foundational, Plan::DefenderCspm] {
+            assert_eq!(serde_json::to_value(plan).unwrap(), plan.as_str());
+        }
+        assert_eq!(Plan::default(), Plan::Foundational);
+    }
+
+    #[test]
+    fn the_choice_of_organizations_is_written_as_azure_writes_auto_discovery() {
+        let selected =
+            OrganizationsChoice::Selected { organizations: vec![OrganizationName::new("Contoso")] };
+        for (choice, json) in [
+            (OrganizationsChoice::AllExistingAndFuture, serde_json::json!({"autoDiscovery": "Enabled"})),
+            (selected, serde_json::json!({"autoDiscovery": "Disabled", "organizations": ["Contoso"]})),
+        ] {
+            assert_eq!(serde_json::to_value(&choice).unwrap(), json);
+            assert_eq!(serde_json::from_value::<OrganizationsChoice>(json).unwrap(), choice);
+        }
+    }
+
+    #[test]
+    fn regions_are_recognised_in_both_forms() {
+        for (written, short) in
+            [("Central US", "centralus"), ("  West  Europe ", "westeurope"), ("UKSOUTH", "uksouth")]
+        {
+            assert_eq!(normalize_region(written), short);
+            assert!(REGIONS.contains(&short));
+        }
+        assert!(REGIONS.iter().all(|region| normalize_region(region) == *region));
+    }
 }
