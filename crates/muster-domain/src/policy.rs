@@ -169,3 +169,7 @@ pub fn effective_reviewers(
     }
     effective
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;
