@@ -166,3 +166,65 @@ impl fmt::Display for IdentityKey {
         formatter.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, HashSet};
+    use std::hash::DefaultHasher;
+
+    fn hash(name: &OrganizationName) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn ids_are_their_uuid_as_text_and_on_the_wire() {
+        let text = "470742ea-324a-406c-b91f-fc1da6a27c0c";
+        let id: RecommendationKey = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(serde_json::to_value(id).unwrap(), text);
+        assert_eq!(text.to_uppercase().parse(), Ok(id), "an id in capitals is the same id");
+        assert!("not-an-id".parse::<ConnectorId>().is_err());
+        assert_eq!(ConnectorId::from(Uuid::nil()), ConnectorId(Uuid::nil()));
+    }
+
+    #[test]
+    fn organization_names_are_compared_without_case_and_shown_as_given() {
+        let [given, other] = ["Contoso-EU", "contoso-eu"].map(OrganizationName::new);
+        assert_eq!(given, other);
+        assert_eq!(given.folded(), "contoso-eu");
+        assert_eq!((given.as_str(), given.to_string().as_str()), ("Contoso-EU", "Contoso-EU"));
+        assert_eq!(serde_json::to_value(&given).unwrap(), "Contoso-EU");
+        let names = || [given.clone(), other.clone(), OrganizationName::new("fabrikam")];
+        assert_eq!(HashSet::from(names()).len(), 2);
+        assert_eq!(BTreeSet::from(names()).len(), 2);
+        assert!(OrganizationName::new("B") > OrganizationName::new("a"), "capitals do not sort first");
+    }
+
+    #[test]
+    fn an_identity_is_provisional_until_azure_devops_names_it() {
+        let credential = CredentialId(Uuid::from_u128(5));
+        let provisional = IdentityKey::of_credential(credential);
+        assert!(provisional.is_provisional());
+        assert_eq!(provisional.as_str(), "credential:00000000-0000-0000-0000-000000000005");
+        let named = IdentityKey::subject("aad.YmM0ZDk");
+        assert!(!named.is_provisional());
+        assert_eq!(named.to_string(), "aad.YmM0ZDk");
+    }
+
+    proptest! {
+        #[test]
+        fn equality_order_and_hash_of_organization_names_agree(one in "[a-zA-Z0-9-]{1,4}", two in "[a-zA-Z0-9-]{1,4}") {
+            let (lower, upper) = (OrganizationName::new(one.to_lowercase()), OrganizationName::new(one.to_uppercase()));
+            prop_assert_eq!(&lower, &upper);
+            prop_assert_eq!(hash(&lower), hash(&upper));
+            let (one, two) = (OrganizationName::new(one), OrganizationName::new(two));
+            prop_assert_eq!(one == two, one.cmp(&two).is_eq());
+            prop_assert_eq!(one.cmp(&two), two.cmp(&one).reverse());
+            prop_assert!(one != two || hash(&one) == hash(&two));
+        }
+    }
+}

@@ -266,3 +266,128 @@ impl WaitingReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    use uuid::Uuid;
+
+    const CONNECTOR: ConnectorId = ConnectorId(Uuid::from_u128(1));
+    const PROJECT: ProjectId = ProjectId(Uuid::from_u128(2));
+    const CONNECTOR_TEXT: &str = "00000000-0000-0000-0000-000000000001";
+    const PROJECT_TEXT: &str = "00000000-0000-0000-0000-000000000002";
+
+    fn subjects() -> [JobSubject; 3] {
+        let name = || OrganizationName::new("Contoso-EU");
+        [
+            JobSubject::connector(CONNECTOR),
+            JobSubject::organization(CONNECTOR, name()),
+            JobSubject::project(CONNECTOR, name(), PROJECT),
+        ]
+    }
+
+    #[test]
+    fn subjects_have_natural_keys() {
+        let keys = subjects().map(|subject| subject.key());
+        let expected = [
+            CONNECTOR_TEXT.to_owned(),
+            format!("{CONNECTOR_TEXT}/contoso-eu"),
+            format!("{CONNECTOR_TEXT}/contoso-eu/{PROJECT_TEXT}"),
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn the_case_of_an_organization_makes_no_other_subject() {
+        let hash = |subject: &JobSubject| {
+            let mut hasher = DefaultHasher::new();
+            subject.hash(&mut hasher);
+            hasher.finish()
+        };
+        let [lower, upper] = ["contoso", "CONTOSO"]
+            .map(|name| JobSubject::project(CONNECTOR, OrganizationName::new(name), PROJECT));
+        assert_eq!(lower, upper);
+        assert_eq!(lower.key(), upper.key());
+        assert_eq!(lower.fairness_key(), upper.fairness_key());
+        assert_eq!(hash(&lower), hash(&upper));
+    }
+
+    #[test]
+    fn fairness_is_between_organizations_of_a_connector() {
+        let [connector, organization, project] = subjects();
+        assert_eq!(connector.fairness_key(), CONNECTOR_TEXT);
+        assert_eq!(organization.fairness_key(), format!("{CONNECTOR_TEXT}/contoso-eu"));
+        assert_eq!(project.fairness_key(), organization.fairness_key());
+        let other = JobSubject::organization(ConnectorId(Uuid::nil()), OrganizationName::new("contoso-eu"));
+        assert_ne!(other.fairness_key(), organization.fairness_key());
+    }
+
+    #[test]
+    fn subjects_carry_only_what_they_are_about_on_the_wire() {
+        let expected = [
+            serde_json::json!({"connectorId": CONNECTOR_TEXT}),
+            serde_json::json!({"connectorId": CONNECTOR_TEXT, "organization": "Contoso-EU"}),
+            serde_json::json!({
+                "connectorId": CONNECTOR_TEXT, "organization": "Contoso-EU", "projectId": PROJECT_TEXT
+            }),
+        ];
+        for (subject, json) in subjects().into_iter().zip(expected) {
+            assert_eq!(serde_json::to_value(&subject).unwrap(), json);
+            assert_eq!(serde_json::from_value::<JobSubject>(json).unwrap(), subject);
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_role_and_every_role_a_kind() {
+        let served: BTreeSet<_> = JobKind::ALL.into_iter().map(JobKind::role).collect();
+        assert_eq!(served, BTreeSet::from(Role::ALL));
+    }
+
+    /// Refresh cannot spend the limit, so its jobs must not wait for it; nor does a removal.
+    #[test]
+    fn only_jobs_that_ask_azure_devops_spend_the_budget() {
+        let free: Vec<_> = JobKind::ALL.into_iter().filter(|kind| !kind.spends_budget()).collect();
+        let expected = [JobKind::ConnectorRemove, JobKind::OrganizationRefresh, JobKind::ProjectRefresh];
+        assert_eq!(free, expected);
+        assert!(JobKind::ALL.iter().all(|kind| kind.role() != Role::Refresh || !kind.spends_budget()));
+    }
+
+    #[test]
+    fn live_states_are_those_before_the_end() {
+        let live: Vec<_> = JobState::ALL.into_iter().filter(|state| state.is_live()).collect();
+        assert_eq!(live, [JobState::Pending, JobState::Dispatched, JobState::Running]);
+    }
+
+    #[test]
+    fn names_are_the_same_on_the_wire_and_in_tables() {
+        for role in Role::ALL {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+            assert_eq!(
+                (Role::parse(role.as_str()), role.to_string()),
+                (Some(role), role.as_str().to_owned())
+            );
+        }
+        for kind in JobKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(
+                (JobKind::parse(kind.as_str()), kind.to_string()),
+                (Some(kind), kind.as_str().to_owned())
+            );
+        }
+        for state in JobState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(
+                (JobState::parse(state.as_str()), state.to_string()),
+                (Some(state), state.as_str().to_owned())
+            );
+        }
+        for reason in WaitingReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(WaitingReason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!((Role::parse(""), JobKind::parse("project"), JobState::parse("Done")), (None, None, None));
+        assert_eq!(WaitingReason::parse("Retry"), None);
+    }
+}
