@@ -204,3 +204,145 @@ impl fmt::Debug for ContentHash {
         self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::properties::{OrganizationProperties, RepositoryProperties};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::str::FromStr as _;
+
+    const CONNECTOR: ConnectorId = ConnectorId(Uuid::from_u128(7));
+    const ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(1));
+    const PROJECT: ProjectId = ProjectId(Uuid::from_u128(2));
+
+    fn organization(name: &str) -> Resource {
+        Resource {
+            key: ResourceKey::organization(ORGANIZATION),
+            name: name.to_owned(),
+            properties: Properties::Organization(OrganizationProperties {
+                tenant_id: None,
+                web_url: format!("https://dev.azure.com/{name}"),
+            }),
+        }
+    }
+
+    fn repository(properties: RepositoryProperties) -> Resource {
+        Resource {
+            key: ResourceKey::in_project(ResourceKind::Repository, ORGANIZATION, PROJECT, "abc"),
+            name: "web".to_owned(),
+            properties: Properties::Repository(properties),
+        }
+    }
+
+    /// Computed outside: `printf '%s' JSON | sha256sum`, first 16 bytes. Another value rewrites every row once.
+    #[test]
+    fn content_hash_is_the_same_in_every_process_and_release() {
+        // ["Contoso",{"kind":"organization","tenantId":null,"webUrl":"https://dev.azure.com/Contoso"}]
+        assert_eq!(
+            format!("{:?}", organization("Contoso").content_hash()),
+            "bd5d3decd4fcb1c2bef809052e441e55"
+        );
+    }
+
+    #[test]
+    fn content_hash_sees_every_field_and_nothing_of_the_key() {
+        let base = RepositoryProperties {
+            default_branch: Some("refs/heads/main".to_owned()),
+            is_disabled: false,
+            is_in_maintenance: false,
+            is_fork: false,
+            web_url: None,
+            size_bytes: Some(1),
+        };
+        let mut renamed = repository(base.clone());
+        renamed.name = "api".to_owned();
+        let variants = [
+            renamed,
+            repository(RepositoryProperties { default_branch: None, ..base.clone() }),
+            repository(RepositoryProperties { is_disabled: true, ..base.clone() }),
+            repository(RepositoryProperties { is_in_maintenance: true, ..base.clone() }),
+            repository(RepositoryProperties { is_fork: true, ..base.clone() }),
+            repository(RepositoryProperties { web_url: Some("https://x".to_owned()), ..base.clone() }),
+            repository(RepositoryProperties { size_bytes: Some(2), ..base.clone() }),
+            repository(base.clone()),
+        ];
+        let hashes: BTreeSet<_> = variants.iter().map(|resource| resource.content_hash().0).collect();
+        assert_eq!(hashes.len(), variants.len());
+        let mut elsewhere = repository(base.clone());
+        elsewhere.key.external_id = "def".to_owned();
+        assert_eq!(elsewhere.content_hash(), repository(base).content_hash());
+    }
+
+    #[test]
+    fn content_hash_of_a_map_does_not_depend_on_the_order_of_insertion() {
+        let forward: BTreeMap<_, _> = (0..50).map(|number| (number.to_string(), number)).collect();
+        let backward: BTreeMap<_, _> = (0..50).rev().map(|number| (number.to_string(), number)).collect();
+        assert_eq!(ContentHash::of(&forward), ContentHash::of(&backward));
+    }
+
+    /// Computed outside with another implementation of UUIDv5. Rows of the inventory live under these ids.
+    #[test]
+    fn row_ids_are_the_same_for_ever() {
+        let repository = ResourceKey::in_project(ResourceKind::Repository, ORGANIZATION, PROJECT, "abc");
+        let pool = ResourceKey {
+            kind: ResourceKind::AgentPool,
+            organization_id: ORGANIZATION,
+            project_id: None,
+            external_id: "12".to_owned(),
+        };
+        assert_eq!(
+            Ok(repository.resource_id(CONNECTOR)),
+            ResourceId::from_str("5f0f3d81-13ef-54ec-baa3-32588cbeaf91")
+        );
+        assert_eq!(
+            Ok(pool.resource_id(CONNECTOR)),
+            ResourceId::from_str("f268a938-665a-552f-851a-9120a9975fa8")
+        );
+    }
+
+    #[test]
+    fn row_ids_differ_in_every_part_of_the_key() {
+        let other = Uuid::from_u128(99);
+        let in_project = |kind, organization, project, id: &str| {
+            ResourceKey::in_project(kind, OrganizationId(organization), ProjectId(project), id)
+        };
+        let (organization, project) = (ORGANIZATION.0, PROJECT.0);
+        let mut keys = vec![
+            in_project(ResourceKind::Repository, other, project, "1"),
+            in_project(ResourceKind::Repository, organization, other, "1"),
+            in_project(ResourceKind::Repository, organization, project, "2"),
+            ResourceKey::organization(ORGANIZATION),
+            ResourceKey::project(ORGANIZATION, PROJECT),
+        ];
+        keys.extend(ResourceKind::ALL.map(|kind| in_project(kind, organization, project, "1")));
+        let mut ids: BTreeSet<_> = keys.iter().map(|key| key.resource_id(CONNECTOR)).collect();
+        assert_eq!(ids.len(), keys.len());
+        ids.extend(keys.iter().map(|key| key.resource_id(ConnectorId(other))));
+        assert_eq!(ids.len(), 2 * keys.len(), "two connectors never share a row");
+    }
+
+    #[test]
+    fn a_shared_connection_has_a_key_in_each_project() {
+        let key = |project| {
+            ResourceKey::in_project(ResourceKind::ServiceConnection, ORGANIZATION, ProjectId(project), "c")
+        };
+        let (here, there) = (key(Uuid::from_u128(3)), key(Uuid::from_u128(4)));
+        assert_ne!(here.resource_id(CONNECTOR), there.resource_id(CONNECTOR));
+    }
+
+    #[test]
+    fn names_are_the_same_on_the_wire_and_in_tables() {
+        for kind in ResourceKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(ResourceKind::parse(kind.as_str()), Some(kind));
+            assert_eq!(kind.to_string(), kind.as_str());
+        }
+        assert_eq!(ResourceKind::parse("Repository"), None);
+        for presence in [Presence::Present, Presence::Missing, Presence::Gone] {
+            assert_eq!(serde_json::to_value(presence).unwrap(), presence.as_str());
+            assert_eq!(Presence::parse(presence.as_str()), Some(presence));
+        }
+        assert_eq!(Presence::parse(""), None);
+    }
+}
