@@ -103,7 +103,7 @@ pub struct AuthorizedResources {
     pub list: Reading<AuthorizedResourceList>,
     /// What the cross-check of this organization came to.
     pub check: ListCheck,
-    /// Answers for single resources, by id of the resource; they win over the list.
+    /// Answers for single resources, by id of the resource; they count where the list cannot be believed.
     pub single: BTreeMap<String, PipelineAccess>,
 }
 
@@ -115,6 +115,13 @@ pub struct AuthorizedResourceList {
     pub endpoints: BTreeSet<String>,
 }
 
+impl AuthorizedResourceList {
+    /// Without case: GUIDs are numbers, and one that is overlooked would make an open connection look closed.
+    fn holds_endpoint(&self, id: &str) -> bool {
+        self.endpoints.contains(id) || self.endpoints.iter().any(|listed| listed.eq_ignore_ascii_case(id))
+    }
+}
+
 /// What the cross-check of an organization's authorized-resources lists came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,7 +131,7 @@ pub enum ListCheck {
     NotVerified,
     /// A listed resource was open, and no unlisted one was: the list is believed.
     Agrees,
-    /// A single resource said otherwise: permissions are read one by one.
+    /// A single resource said otherwise, or nothing listed was found to check by: permissions are read one by one.
     Disagrees,
 }
 
@@ -152,18 +159,23 @@ pub enum PipelineAccess {
 impl AuthorizedResources {
     /// Which pipelines may use the service connection `id`.
     pub fn endpoint_access(&self, id: &str) -> Reading<PipelineAccess> {
-        if let Some(access) = self.single.get(id) {
-            return Reading::Known(*access);
-        }
-        match (&self.list, self.check) {
-            (Reading::Unknown(reason), _) => Reading::Unknown(*reason),
-            (Reading::Known(_), ListCheck::Disagrees) => Reading::Unknown(UnknownReason::PermissionsNotRead),
-            // What is listed as open needs no further proof to be called open.
-            (Reading::Known(list), _) if list.endpoints.contains(id) => {
-                Reading::Known(PipelineAccess::AllPipelines)
+        let single = || self.single.get(id).copied().map(Reading::Known);
+        let list = match (&self.list, self.check) {
+            (Reading::Unknown(reason), _) => return single().unwrap_or(Reading::Unknown(*reason)),
+            (Reading::Known(_), ListCheck::Disagrees) => {
+                return single().unwrap_or(Reading::Unknown(UnknownReason::PermissionsNotRead));
             }
-            (Reading::Known(_), ListCheck::Agrees) => Reading::Known(PipelineAccess::PermittedOnly),
-            (Reading::Known(_), ListCheck::NotVerified) => Reading::Unknown(UnknownReason::ListNotVerified),
+            (Reading::Known(list), _) => list,
+        };
+        // What is listed as open needs no further proof to be called open.
+        if list.holds_endpoint(id) {
+            return Reading::Known(PipelineAccess::AllPipelines);
+        }
+        match self.check {
+            ListCheck::Agrees => Reading::Known(PipelineAccess::PermittedOnly),
+            ListCheck::NotVerified | ListCheck::Disagrees => {
+                single().unwrap_or(Reading::Unknown(UnknownReason::ListNotVerified))
+            }
         }
     }
 }
@@ -180,4 +192,165 @@ pub fn encode_path_segment(segment: &str) -> String {
         }
         encoded
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PipelineAccess::{AllPipelines, PermittedOnly};
+    use proptest::prelude::*;
+
+    const ASKED: &str = "0f1e2d3c-aaaa-4000-8000-0000000000c1";
+
+    /// What the list says of [`ASKED`].
+    #[derive(Clone, Copy, Debug)]
+    enum List {
+        Holds,
+        HoldsInUpperCase,
+        LacksIt,
+        IsEmpty,
+        IsUnknown(UnknownReason),
+    }
+
+    fn resources(list: List, check: ListCheck, single: Option<PipelineAccess>) -> AuthorizedResources {
+        let of = |ids: &[&str]| {
+            let endpoints = ids.iter().map(ToString::to_string).collect();
+            Reading::Known(AuthorizedResourceList { endpoints })
+        };
+        let list = match list {
+            List::Holds => of(&["another", ASKED]),
+            List::HoldsInUpperCase => of(&["another", &ASKED.to_uppercase()]),
+            List::LacksIt => of(&["another"]),
+            List::IsEmpty => of(&[]),
+            List::IsUnknown(reason) => Reading::Unknown(reason),
+        };
+        let single = single.map(|access| (ASKED.to_owned(), access)).into_iter().collect();
+        AuthorizedResources { list, check, single }
+    }
+
+    #[test]
+    fn what_the_list_says_counts_as_far_as_it_is_believed() {
+        use ListCheck::{Agrees, Disagrees, NotVerified};
+        let not_verified = Reading::Unknown(UnknownReason::ListNotVerified);
+        let not_read = Reading::Unknown(UnknownReason::PermissionsNotRead);
+        let table = [
+            (List::Holds, Agrees, Reading::Known(AllPipelines)),
+            (List::Holds, NotVerified, Reading::Known(AllPipelines)),
+            (List::Holds, Disagrees, not_read.clone()),
+            (List::HoldsInUpperCase, Agrees, Reading::Known(AllPipelines)),
+            (List::HoldsInUpperCase, NotVerified, Reading::Known(AllPipelines)),
+            (List::LacksIt, Agrees, Reading::Known(PermittedOnly)),
+            (List::LacksIt, NotVerified, not_verified.clone()),
+            (List::LacksIt, Disagrees, not_read.clone()),
+            (List::IsEmpty, Agrees, Reading::Known(PermittedOnly)),
+            (List::IsEmpty, NotVerified, not_verified),
+            (List::IsEmpty, Disagrees, not_read),
+        ];
+        for (list, check, expected) in table {
+            assert_eq!(resources(list, check, None).endpoint_access(ASKED), expected, "{list:?}, {check:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_list_passes_its_reason_on() {
+        for reason in UnknownReason::ALL {
+            for check in [ListCheck::NotVerified, ListCheck::Agrees, ListCheck::Disagrees] {
+                let access = resources(List::IsUnknown(reason), check, None).endpoint_access(ASKED);
+                assert_eq!(access, Reading::Unknown(reason), "{check:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_single_resource_says_counts_where_the_list_cannot_be_believed() {
+        use ListCheck::{Agrees, Disagrees, NotVerified};
+        let unbelieved = [
+            (List::Holds, Disagrees),
+            (List::LacksIt, Disagrees),
+            (List::IsEmpty, Disagrees),
+            (List::LacksIt, NotVerified),
+            (List::IsEmpty, NotVerified),
+            (List::IsUnknown(UnknownReason::Forbidden), NotVerified),
+            (List::IsUnknown(UnknownReason::Forbidden), Agrees),
+            (List::IsUnknown(UnknownReason::Forbidden), Disagrees),
+        ];
+        for access in [AllPipelines, PermittedOnly] {
+            for (list, check) in unbelieved {
+                let resources = resources(list, check, Some(access));
+                assert_eq!(resources.endpoint_access(ASKED), Reading::Known(access), "{list:?}, {check:?}");
+            }
+        }
+    }
+
+    /// The list is read in every pass, a single resource only now and then: what was asked long ago does not
+    /// overrule it.
+    #[test]
+    fn a_believed_list_overrules_what_a_single_resource_said() {
+        use ListCheck::{Agrees, NotVerified};
+        for single in [AllPipelines, PermittedOnly] {
+            for (list, check, expected) in [
+                (List::Holds, Agrees, AllPipelines),
+                (List::LacksIt, Agrees, PermittedOnly),
+                (List::IsEmpty, Agrees, PermittedOnly),
+                (List::Holds, NotVerified, AllPipelines),
+            ] {
+                let access = resources(list, check, Some(single)).endpoint_access(ASKED);
+                assert_eq!(access, Reading::Known(expected), "{list:?}, {check:?}, {single:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_single_resource_says_is_said_of_no_other() {
+        let resources = resources(List::IsEmpty, ListCheck::NotVerified, Some(PermittedOnly));
+        assert_eq!(resources.endpoint_access("another"), Reading::Unknown(UnknownReason::ListNotVerified));
+    }
+
+    #[test]
+    fn the_wire_names_of_checks_are_those_in_tables() {
+        for check in [ListCheck::NotVerified, ListCheck::Agrees, ListCheck::Disagrees] {
+            assert_eq!(serde_json::to_value(check).unwrap(), check.as_str());
+        }
+        assert_eq!(ListCheck::default(), ListCheck::NotVerified, "nothing is believed before it was checked");
+    }
+
+    #[test]
+    fn path_segments_are_encoded_as_rfc_3986_says() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("web-api_1.0~x", "web-api_1.0~x"),
+            ("Déjà vu", "D%C3%A9j%C3%A0%20vu"),
+            ("a/b?c#d", "a%2Fb%3Fc%23d"),
+            ("100%", "100%25"),
+            ("日本", "%E6%97%A5%E6%9C%AC"),
+            ("r.x & y+z", "r.x%20%26%20y%2Bz"),
+        ] {
+            assert_eq!(encode_path_segment(plain), encoded);
+        }
+    }
+
+    /// Decodes `%XX`: the reverse, for the property below.
+    fn decode(encoded: &str) -> String {
+        let mut bytes = encoded.bytes();
+        let mut decoded = Vec::new();
+        while let Some(byte) = bytes.next() {
+            decoded.push(match byte {
+                b'%' => {
+                    let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                plain => plain,
+            });
+        }
+        String::from_utf8(decoded).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn encoded_segments_can_be_decoded_and_need_no_further_care(segment in any::<String>()) {
+            let encoded = encode_path_segment(&segment);
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+            prop_assert_eq!(decode(&encoded), segment);
+        }
+    }
 }
