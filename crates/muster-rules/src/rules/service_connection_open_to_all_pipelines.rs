@@ -93,7 +93,7 @@ mod tests {
             "https://dev.azure.com/contoso/D%C3%A9j%C3%A0%20vu/_settings/adminservices?resourceId={CONNECTION}"
         );
         assert_eq!(verdict(&RULE, &believed).link, Some(page));
-        for (list, check) in [(LISTED, Agrees), (LISTED, Disagrees), (FORBIDDEN, NotVerified)] {
+        for (list, check) in [(LISTED, Disagrees), (EMPTY, NotVerified), (FORBIDDEN, NotVerified)] {
             let asked = connection(list, check, Some(PermittedOnly));
             assert_verdict(&RULE, &asked, Healthy, "PermittedPipelinesOnly");
         }
@@ -104,7 +104,7 @@ mod tests {
         for check in [Agrees, NotVerified] {
             assert_verdict(&RULE, &connection(LISTED, check, None), Unhealthy, "OpenToAllPipelines");
         }
-        for (list, check) in [(UNLISTED, Agrees), (EMPTY, Disagrees), (FORBIDDEN, NotVerified)] {
+        for (list, check) in [(UNLISTED, Disagrees), (EMPTY, NotVerified), (FORBIDDEN, NotVerified)] {
             let asked = connection(list, check, Some(AllPipelines));
             assert_verdict(&RULE, &asked, Unhealthy, "OpenToAllPipelines");
         }
