@@ -1,13 +1,36 @@
 //! Facts: what Muster publishes about what changed.
 
-use crate::event::CloudEvent;
+use crate::event::{CloudEvent, JSON_CONTENT_TYPE, SPEC_VERSION};
 use crate::trace::TraceContext;
 use chrono::{DateTime, Utc};
 use muster_domain::assessment::AssessmentState;
 use muster_domain::connector::ConnectorState;
 use muster_domain::resource::ResourceKind;
 use muster_domain::{ConnectorId, InstallationId, ProjectId, RecommendationKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Type of [`ConnectorStateChanged`].
+pub const CONNECTOR_STATE_CHANGED: &str = "muster.connector.state-changed.v1";
+/// Type of [`ResourceDiscovered`].
+pub const RESOURCE_DISCOVERED: &str = "muster.resource.discovered.v1";
+/// Type of [`ResourceRemoved`].
+pub const RESOURCE_REMOVED: &str = "muster.resource.removed.v1";
+/// Type of [`AssessmentChanged`].
+pub const ASSESSMENT_CHANGED: &str = "muster.assessment.changed.v1";
+/// Type of [`IdentityThrottled`].
+pub const IDENTITY_THROTTLED: &str = "muster.identity.throttled.v1";
+/// Type of [`RequestRejected`].
+pub const REQUEST_REJECTED: &str = "muster.request.rejected.v1";
+/// Every type that is published.
+pub const FACT_TYPES: [&str; 6] = [
+    CONNECTOR_STATE_CHANGED,
+    RESOURCE_DISCOVERED,
+    RESOURCE_REMOVED,
+    ASSESSMENT_CHANGED,
+    IDENTITY_THROTTLED,
+    REQUEST_REJECTED,
+];
 
 /// Something that changed, before it has an envelope.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +45,9 @@ pub struct Fact {
     pub payload: FactPayload,
 }
 
-/// What changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What changed. Which of these a JSON document is, only the type of its event says: read it with
+/// [`FactPayload::from_event`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum FactPayload {
     /// `muster.connector.state-changed.v1`
@@ -41,30 +65,35 @@ pub enum FactPayload {
 }
 
 /// A connector entered another state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorStateChanged {
     /// The connector.
+    #[schemars(with = "uuid::Uuid")]
     pub connector_id: ConnectorId,
     /// Its name.
     pub name: String,
-    /// State before; absent when it was created.
+    /// State before; null when it was created.
+    #[schemars(schema_with = "crate::schema::optional_connector_state")]
     pub from: Option<ConnectorState>,
     /// State now.
+    #[schemars(schema_with = "crate::schema::connector_state")]
     pub to: ConnectorState,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do; null while all is well.
     pub reason: Option<String>,
 }
 
 /// A resource, as facts name it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceReference {
     /// What it is.
+    #[schemars(schema_with = "crate::schema::resource_kind")]
     pub kind: ResourceKind,
     /// Name of its organization.
     pub organization: String,
-    /// Its project, where it lies in one.
+    /// Its project; null for what lies in none.
+    #[schemars(with = "Option<uuid::Uuid>")]
     pub project_id: Option<ProjectId>,
     /// Azure DevOps' id.
     pub id: String,
@@ -73,38 +102,44 @@ pub struct ResourceReference {
 }
 
 /// A resource was seen for the first time, or again after it was gone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceDiscovered {
     /// The connector that sees it.
+    #[schemars(with = "uuid::Uuid")]
     pub connector_id: ConnectorId,
     /// The resource.
     pub resource: ResourceReference,
 }
 
 /// A resource is confirmed to be gone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceRemoved {
     /// The connector that saw it.
+    #[schemars(with = "uuid::Uuid")]
     pub connector_id: ConnectorId,
     /// The resource.
     pub resource: ResourceReference,
 }
 
 /// An assessment entered another state, or stands on other evidence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssessmentChanged {
     /// The recommendation.
+    #[schemars(with = "uuid::Uuid")]
     pub assessment_key: RecommendationKey,
     /// The connector.
+    #[schemars(with = "uuid::Uuid")]
     pub connector_id: ConnectorId,
     /// The resource that was judged.
     pub resource: ResourceReference,
-    /// State before; absent for the first verdict.
+    /// State before; null for the first verdict.
+    #[schemars(schema_with = "crate::schema::optional_assessment_state")]
     pub from: Option<AssessmentState>,
-    /// State now; absent when the resource is gone.
+    /// State now; null when the resource is gone.
+    #[schemars(schema_with = "crate::schema::optional_assessment_state")]
     pub to: Option<AssessmentState>,
     /// Why, as a stable code.
     pub cause: String,
@@ -117,7 +152,7 @@ pub struct AssessmentChanged {
 }
 
 /// Azure DevOps asked an identity to pause.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityThrottled {
     /// The identity.
@@ -127,7 +162,7 @@ pub struct IdentityThrottled {
 }
 
 /// A request was not accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestRejected {
     /// `source` of the request, as far as it could be read.
@@ -146,14 +181,45 @@ impl FactPayload {
     /// The event type, which is also the routing key.
     pub fn event_type(&self) -> &'static str {
         match self {
-            Self::ConnectorStateChanged(_) => "muster.connector.state-changed.v1",
-            Self::ResourceDiscovered(_) => "muster.resource.discovered.v1",
-            Self::ResourceRemoved(_) => "muster.resource.removed.v1",
-            Self::AssessmentChanged(_) => "muster.assessment.changed.v1",
-            Self::IdentityThrottled(_) => "muster.identity.throttled.v1",
-            Self::RequestRejected(_) => "muster.request.rejected.v1",
+            Self::ConnectorStateChanged(_) => CONNECTOR_STATE_CHANGED,
+            Self::ResourceDiscovered(_) => RESOURCE_DISCOVERED,
+            Self::ResourceRemoved(_) => RESOURCE_REMOVED,
+            Self::AssessmentChanged(_) => ASSESSMENT_CHANGED,
+            Self::IdentityThrottled(_) => IDENTITY_THROTTLED,
+            Self::RequestRejected(_) => REQUEST_REJECTED,
         }
     }
+
+    /// Reads the payload of a fact; members that are not known are ignored.
+    ///
+    /// # Errors
+    /// [`UnreadableFact`] where the type is no fact's, or the payload is not what the type promises.
+    pub fn from_event(event: &CloudEvent) -> Result<Self, UnreadableFact> {
+        fn read<T: serde::de::DeserializeOwned>(event: &CloudEvent) -> Result<T, UnreadableFact> {
+            serde_path_to_error::deserialize(&event.data)
+                .map_err(|error| UnreadableFact::Malformed(error.to_string()))
+        }
+        match event.event_type.as_str() {
+            CONNECTOR_STATE_CHANGED => read(event).map(Self::ConnectorStateChanged),
+            RESOURCE_DISCOVERED => read(event).map(Self::ResourceDiscovered),
+            RESOURCE_REMOVED => read(event).map(Self::ResourceRemoved),
+            ASSESSMENT_CHANGED => read(event).map(Self::AssessmentChanged),
+            IDENTITY_THROTTLED => read(event).map(Self::IdentityThrottled),
+            REQUEST_REJECTED => read(event).map(Self::RequestRejected),
+            other => Err(UnreadableFact::UnknownType(other.to_owned())),
+        }
+    }
+}
+
+/// Why a fact cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableFact {
+    /// Published by a newer Muster, or no fact at all: skip it.
+    #[error("`{0}` is not a known fact")]
+    UnknownType(String),
+    /// Not what its type promises.
+    #[error("not the payload of this fact: {0}")]
+    Malformed(String),
 }
 
 impl Fact {
@@ -162,13 +228,13 @@ impl Fact {
         let event_type = self.payload.event_type();
         let name = format!("{event_type}\n{}\n{}", self.subject, self.sequence);
         CloudEvent {
-            specversion: "1.0".to_owned(),
+            specversion: SPEC_VERSION.to_owned(),
             id: uuid::Uuid::new_v5(&installation.0, name.as_bytes()).to_string(),
             source: format!("urn:muster:{installation}"),
             event_type: event_type.to_owned(),
             subject: Some(self.subject.clone()),
             time: Some(self.time),
-            datacontenttype: Some("application/json".to_owned()),
+            datacontenttype: Some(JSON_CONTENT_TYPE.to_owned()),
             dataschema: None,
             traceparent: trace.map(|trace| trace.traceparent.clone()),
             tracestate: trace.and_then(|trace| trace.tracestate.clone()),

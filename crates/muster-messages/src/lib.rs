@@ -7,6 +7,11 @@ pub mod schema;
 pub mod ticket;
 pub mod trace;
 
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod examples;
+
 pub use event::CloudEvent;
 pub use fact::Fact;
 pub use request::Request;
