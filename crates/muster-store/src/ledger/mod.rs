@@ -1,11 +1,32 @@
 //! The job ledger: units of work, their leases and their ends.
 
+mod claim;
+pub(crate) mod control;
+mod dispatch;
+pub(crate) mod enqueue;
+mod finish;
+mod lease;
+mod list;
+pub(crate) mod row;
+mod sweep;
+
+pub use claim::{CRASH_LIMIT_CLASS, INCONSISTENT_CLASS};
+pub use list::{JobCount, JobFilter, RoleLoad};
+pub use sweep::{LEASE_EXPIRED_CLASS, Reclaimed};
+
+use crate::Store;
 use crate::changes::Changes;
 use chrono::{DateTime, Utc};
 use muster_domain::job::{JobKind, JobState, JobSubject, WaitingReason};
 use muster_domain::{CredentialId, JobId, LeaseToken};
 use muster_messages::TraceContext;
 use std::time::Duration;
+
+/// The jobs of a store. Every transition is a compare-and-set on state and lease token.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub(crate) store: Store,
+}
 
 /// A wish for work. Two wishes for the same kind and subject are one job.
 #[derive(Clone, Debug)]

@@ -1,0 +1,64 @@
+//! Changes of jobs become rows, in the transaction of the caller.
+
+mod assessments;
+mod claims;
+mod presence;
+mod readings;
+mod resources;
+
+pub(crate) use presence::REMOVED;
+pub(crate) use readings::reading_id;
+
+use crate::changes::Changes;
+use crate::error::StoreError;
+use crate::ledger::enqueue::enqueue;
+use crate::session::Session;
+use crate::{connectors, credentials, outbox};
+use muster_domain::InstallationId;
+use muster_messages::{Fact, TraceContext};
+
+/// What is known at the moment of the change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Applied {
+    pub(crate) installation: InstallationId,
+    pub(crate) now_ms: i64,
+    pub(crate) max_attempts: u32,
+}
+
+impl Applied {
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::from_timestamp_millis(self.now_ms).unwrap_or_default()
+    }
+}
+
+/// Writes the changes of a group of jobs, each with the trace of its job: few statements, however many jobs.
+pub(crate) async fn apply(
+    session: &Session,
+    applied: &Applied,
+    group: &[(&Changes, Option<&TraceContext>)],
+) -> Result<(), StoreError> {
+    let mut facts: Vec<(Fact, Option<&TraceContext>)> = Vec::new();
+    for (changes, trace) in group {
+        for transition in &changes.connectors {
+            let fact = connectors::transition_of_job(session, applied, transition).await?;
+            facts.extend(fact.map(|fact| (fact, *trace)));
+        }
+        for claim in &changes.claims {
+            claims::write(session, applied, claim).await?;
+        }
+        for identity in &changes.identities {
+            credentials::set_identity(session, applied, identity).await?;
+        }
+    }
+    let all = || group.iter().map(|(changes, _)| *changes);
+    presence::write(session, applied, all().flat_map(|changes| &changes.presence)).await?;
+    resources::write(session, applied, all().flat_map(|changes| &changes.resources)).await?;
+    resources::write_relations(session, all().flat_map(|changes| &changes.relations)).await?;
+    readings::write(session, applied, all().flat_map(|changes| &changes.readings)).await?;
+    assessments::write(session, applied, all().flat_map(|changes| &changes.assessments)).await?;
+    enqueue(session, all().flat_map(|changes| &changes.jobs), applied.max_attempts).await?;
+    for (changes, trace) in group {
+        facts.extend(changes.facts.iter().map(|fact| (fact.clone(), *trace)));
+    }
+    outbox::put(session, applied, &facts).await
+}

@@ -1,0 +1,138 @@
+//! Assessments with the names of what they are about, in one query.
+
+use super::Assessments;
+use super::row::{COLUMNS, assessment};
+use crate::error::StoreError;
+use crate::inventory::row::key;
+use crate::session::{Row, places};
+use muster_domain::assessment::{Assessment, AssessmentState};
+use muster_domain::resource::ResourceKey;
+use muster_domain::{
+    ConnectorId, OrganizationId, OrganizationName, ProjectId, RecommendationKey, ResourceId,
+};
+use sea_orm::Value;
+
+/// Which assessments to list. Absent and empty conditions hold for all.
+#[derive(Clone, Debug)]
+pub struct AssessmentFilter {
+    /// By these recommendations.
+    pub recommendations: Vec<RecommendationKey>,
+    /// In these states.
+    pub states: Vec<AssessmentState>,
+    /// Of this connector.
+    pub connector: Option<ConnectorId>,
+    /// Of this organization.
+    pub organization_id: Option<OrganizationId>,
+    /// Of the organization of this name, compared without case.
+    pub organization: Option<OrganizationName>,
+    /// Of this project and what lies in it.
+    pub project_id: Option<ProjectId>,
+    /// Of the project of this name, compared without case.
+    pub project: Option<String>,
+    /// Of this resource.
+    pub resource_id: Option<ResourceId>,
+    /// Skip so many.
+    pub offset: u64,
+    /// At most so many; absent: all.
+    pub limit: Option<u32>,
+}
+
+impl Default for AssessmentFilter {
+    fn default() -> Self {
+        Self {
+            recommendations: Vec::new(),
+            states: Vec::new(),
+            connector: None,
+            organization_id: None,
+            organization: None,
+            project_id: None,
+            project: None,
+            resource_id: None,
+            offset: 0,
+            limit: None,
+        }
+    }
+}
+
+/// An assessment with the names of what it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssessmentView {
+    /// The assessment.
+    pub assessment: Assessment,
+    /// The connector.
+    pub connector_id: ConnectorId,
+    /// Key of the resource.
+    pub key: ResourceKey,
+    /// Name of the resource.
+    pub resource_name: String,
+    /// Name of its project, where it lies in one.
+    pub project_name: Option<String>,
+    /// Name of its organization; empty while that is not known.
+    pub organization_name: String,
+}
+
+impl Assessments {
+    /// Assessments by organization, project, resource and recommendation.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn list(&self, filter: &AssessmentFilter) -> Result<Vec<AssessmentView>, StoreError> {
+        let (conditions, mut parameters) = conditions(filter);
+        parameters.push(Value::from(filter.limit.map_or(i64::MAX, i64::from)));
+        parameters.push(Value::from(i64::try_from(filter.offset).unwrap_or(i64::MAX)));
+        let statement = format!(
+            "SELECT {COLUMNS}, r.connector_id, r.kind, r.organization_id, r.project_id, r.external_id, \
+                r.name AS resource_name, p.name AS project_name, o.name AS organization_name \
+             FROM assessment a JOIN resource r ON r.id = a.resource_id {JOINS} WHERE {conditions} \
+             ORDER BY o.name, p.name, r.name, r.id, a.recommendation LIMIT ${} OFFSET ${}",
+            parameters.len() - 1,
+            parameters.len()
+        );
+        self.store.reader().all("assessment", &statement, parameters).await?.iter().map(view).collect()
+    }
+}
+
+/// The organization and the project of a resource `r`.
+const JOINS: &str = "
+    LEFT JOIN resource o ON o.connector_id = r.connector_id AND o.organization_id = r.organization_id
+        AND o.kind = 'organization'
+    LEFT JOIN resource p ON p.connector_id = r.connector_id AND p.organization_id = r.organization_id
+        AND p.kind = 'project' AND p.project_id = r.project_id";
+
+fn conditions(filter: &AssessmentFilter) -> (String, Vec<Value>) {
+    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut parameters: Vec<Value> = Vec::new();
+    if !filter.recommendations.is_empty() {
+        conditions.push(format!("a.recommendation IN ({})", places(1, filter.recommendations.len())));
+        parameters.extend(filter.recommendations.iter().map(|key| Value::from(key.0)));
+    }
+    if !filter.states.is_empty() {
+        let names: Vec<String> = filter.states.iter().map(|state| format!("'{state}'")).collect();
+        conditions.push(format!("a.state IN ({})", names.join(", ")));
+    }
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            parameters.push(value);
+            conditions.push(format!("{condition} ${}", parameters.len()));
+        }
+    };
+    add("a.connector_id =", filter.connector.map(|id| id.0.into()));
+    add("r.organization_id =", filter.organization_id.map(|id| id.0.into()));
+    add("lower(o.name) =", filter.organization.as_ref().map(|name| name.folded().into()));
+    add("r.project_id =", filter.project_id.map(|id| id.0.into()));
+    add("lower(p.name) =", filter.project.as_ref().map(|name| name.to_lowercase().into()));
+    add("a.resource_id =", filter.resource_id.map(|id| id.0.into()));
+    (conditions.join(" AND "), parameters)
+}
+
+fn view(row: &Row) -> Result<AssessmentView, StoreError> {
+    let (_, assessment) = assessment(row)?;
+    Ok(AssessmentView {
+        assessment,
+        connector_id: row.id("connector_id")?,
+        key: key(row)?,
+        resource_name: row.get("resource_name")?,
+        project_name: row.get("project_name")?,
+        organization_name: row.get::<Option<String>>("organization_name")?.unwrap_or_default(),
+    })
+}

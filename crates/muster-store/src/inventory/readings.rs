@@ -1,0 +1,48 @@
+//! What came of reads.
+
+use super::Inventory;
+use super::row::{READING_COLUMNS, reading};
+use crate::apply::reading_id;
+use crate::changes::{ReadingKey, StoredReading};
+use crate::error::StoreError;
+use crate::session::values;
+use muster_domain::{ConnectorId, OrganizationId, ProjectId};
+use sea_orm::Value;
+use std::collections::HashMap;
+
+impl Inventory {
+    /// One reading.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn reading(&self, key: &ReadingKey) -> Result<Option<StoredReading>, StoreError> {
+        let statement = format!("SELECT {READING_COLUMNS} FROM reading WHERE id = $1");
+        let row = self.store.reader().one("reading", &statement, values![reading_id(key)]).await?;
+        Ok(row.as_ref().map(reading).transpose()?.map(|(_, stored)| stored))
+    }
+
+    /// The readings of a project, or, without one, those that are made once per organization.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn readings(
+        &self,
+        connector: ConnectorId,
+        organization_id: OrganizationId,
+        project: Option<ProjectId>,
+    ) -> Result<HashMap<ReadingKey, StoredReading>, StoreError> {
+        let mut parameters: Vec<Value> = values![connector.0, organization_id.0];
+        let of_project = match project {
+            Some(project) => {
+                parameters.push(project.0.into());
+                "project_id = $3"
+            }
+            None => "project_id IS NULL",
+        };
+        let statement = format!(
+            "SELECT {READING_COLUMNS} FROM reading \
+             WHERE connector_id = $1 AND organization_id = $2 AND {of_project}"
+        );
+        self.store.reader().all("reading", &statement, parameters).await?.iter().map(reading).collect()
+    }
+}

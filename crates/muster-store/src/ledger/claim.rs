@@ -1,0 +1,134 @@
+//! A ticket becomes a lease. One statement claims a whole group.
+
+use super::enqueue::value_table;
+use super::row::{CLAIMED_COLUMNS, claimed};
+use super::{ClaimedJob, Ledger};
+use crate::error::StoreError;
+use crate::session::{Row, Session, milliseconds, values};
+use muster_domain::job::JobState;
+use muster_domain::{JobId, LeaseToken};
+use muster_messages::Ticket;
+use sea_orm::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Class of the failure of a job whose worker vanished too often.
+pub const CRASH_LIMIT_CLASS: &str = "crash_limit";
+/// Class of the failure of a job whose row is not understood.
+pub const INCONSISTENT_CLASS: &str = "inconsistent";
+
+/// What a group of tickets asks for, one entry a job.
+struct Asked {
+    sequence: i64,
+    redelivered: bool,
+    token: LeaseToken,
+}
+
+impl Ledger {
+    /// Claims the jobs of tickets, each with whether the broker delivered it before. A redelivered ticket also takes
+    /// over the lease of the worker that had it: that worker is gone, or will find its lease lost. Such a job has
+    /// crashed once more, and is dead at the limit. Tickets that are missing in the answer are stale or duplicates,
+    /// or their job is dead: acknowledge and forget them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn claim(
+        &self,
+        tickets: &[(Ticket, bool)],
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        if tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = &asked(tickets);
+        let crash_limit = i64::from(self.store.inner.crash_limit);
+        self.store
+            .transaction(|session| async move { claim(&session, asked, owner, lease, crash_limit).await })
+            .await
+    }
+}
+
+fn asked(tickets: &[(Ticket, bool)]) -> BTreeMap<JobId, Asked> {
+    let mut asked: BTreeMap<JobId, Asked> = BTreeMap::new();
+    for (ticket, redelivered) in tickets {
+        let entry = asked.entry(ticket.job).or_insert_with(|| Asked {
+            sequence: ticket.seq,
+            redelivered: *redelivered,
+            token: LeaseToken(Uuid::new_v4()),
+        });
+        // Only the newest ticket of a job can claim anything.
+        if ticket.seq > entry.sequence {
+            entry.sequence = ticket.seq;
+            entry.redelivered = *redelivered;
+        }
+    }
+    asked
+}
+
+async fn claim(
+    session: &Session,
+    asked: &BTreeMap<JobId, Asked>,
+    owner: &str,
+    lease: Duration,
+    crash_limit: i64,
+) -> Result<Vec<ClaimedJob>, StoreError> {
+    const FIRST_ROW: usize = 5;
+    const COLUMNS: usize = 4;
+    let mut parameters: Vec<Value> = values![owner, milliseconds(lease), crash_limit, CRASH_LIMIT_CLASS];
+    for (job, asked) in asked {
+        parameters.extend(values![job.0, asked.sequence, asked.redelivered, asked.token.0]);
+    }
+    let given = value_table(FIRST_ROW, asked.len(), COLUMNS);
+    let statement = claim_statement(&given);
+    let mut jobs = Vec::new();
+    for row in session.all("job", &statement, parameters).await? {
+        if row.parse("state", JobState::parse)? == JobState::Dead {
+            let job: JobId = row.id("id")?;
+            tracing::warn!(job.id = %job, "job is dead: its worker vanished too often");
+            continue;
+        }
+        match claimed(&row) {
+            Ok(job) => jobs.push(job),
+            Err(error) => bury(session, &row, &error).await?,
+        }
+    }
+    Ok(jobs)
+}
+
+/// Statement (3) of the design, for many tickets, with the take-over.
+fn claim_statement(given: &str) -> String {
+    let crashes = "job.state = 'running'";
+    let dies = "job.state = 'running' AND job.crash_count + 1 >= $3";
+    format!(
+        "UPDATE job SET
+            state = CASE WHEN {dies} THEN 'dead' ELSE 'running' END,
+            attempt = attempt + CASE WHEN {crashes} THEN 0 ELSE 1 END,
+            crash_count = crash_count + CASE WHEN {crashes} THEN 1 ELSE 0 END,
+            lease_token = CASE WHEN {dies} THEN NULL ELSE given.column4 END,
+            lease_until_ms = CASE WHEN {dies} THEN NULL ELSE {{now}} + $2 END,
+            lease_owner = CASE WHEN {dies} THEN lease_owner ELSE $1 END,
+            last_error_class = CASE WHEN {dies} THEN $4 ELSE last_error_class END,
+            finished_at_ms = CASE WHEN {dies} THEN {{now}} ELSE NULL END,
+            updated_at_ms = {{now}}
+        FROM {given}
+        WHERE job.id = given.column1 AND job.dispatch_sequence = given.column2
+            AND (job.state = 'dispatched' OR (job.state = 'running' AND given.column3))
+        RETURNING {CLAIMED_COLUMNS}"
+    )
+}
+
+/// A row that is not understood will not be understood by the next worker either.
+async fn bury(session: &Session, row: &Row, error: &StoreError) -> Result<(), StoreError> {
+    let job: JobId = row.id("id")?;
+    tracing::error!(job.id = %job, error = %error, "job is dead: its row is not understood");
+    session
+        .run(
+            "UPDATE job SET state = 'dead', lease_token = NULL, lease_until_ms = NULL, last_error_class = $2, \
+             last_error = $3, finished_at_ms = {now}, updated_at_ms = {now} WHERE id = $1",
+            values![job.0, INCONSISTENT_CLASS, error.to_string()],
+        )
+        .await?;
+    Ok(())
+}

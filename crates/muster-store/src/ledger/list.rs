@@ -1,0 +1,202 @@
+//! Jobs as people, metrics and autoscalers see them.
+
+use super::dispatch::{GATE_JOINS, connector_at_work, may_run};
+use super::row::{VIEW_COLUMNS, view};
+use super::{JobView, Ledger};
+use crate::error::StoreError;
+use crate::session::values;
+use muster_domain::job::{JobKind, JobState, Role, WaitingReason};
+use muster_domain::{ConnectorId, JobId};
+use sea_orm::Value;
+use std::time::Duration;
+
+/// Which jobs to list. Empty lists mean all.
+#[derive(Clone, Debug)]
+pub struct JobFilter {
+    /// In these states.
+    pub states: Vec<JobState>,
+    /// Of these kinds.
+    pub kinds: Vec<JobKind>,
+    /// Of this connector.
+    pub connector: Option<ConnectorId>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+/// Jobs of a list where nothing else is said.
+const DEFAULT_LIST_LIMIT: u32 = 100;
+
+impl Default for JobFilter {
+    fn default() -> Self {
+        Self { states: Vec::new(), kinds: Vec::new(), connector: None, limit: DEFAULT_LIST_LIMIT }
+    }
+}
+
+/// How many jobs of a role are in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobCount {
+    /// The role.
+    pub role: Role,
+    /// The state: live ones, and dead.
+    pub state: JobState,
+    /// Why they are not simply due.
+    pub waiting_reason: Option<WaitingReason>,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a role has to do: the numbers to scale by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleLoad {
+    /// The role.
+    pub role: Role,
+    /// Due and free to run, or on their way to a worker.
+    pub runnable: u64,
+    /// In workers' hands.
+    pub running: u64,
+    /// Waiting for a pause to end, an attempt, a credential or a connector.
+    pub parked: u64,
+    /// Pending for a later time.
+    pub scheduled: u64,
+}
+
+impl Ledger {
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn list(&self, filter: &JobFilter) -> Result<Vec<JobView>, StoreError> {
+        let (conditions, mut parameters) = conditions(filter);
+        parameters.push(Value::from(i64::from(filter.limit)));
+        let statement = format!(
+            "SELECT {VIEW_COLUMNS} FROM job j WHERE {conditions} ORDER BY j.created_at_ms DESC, j.id DESC \
+             LIMIT ${}",
+            parameters.len()
+        );
+        self.store.reader().all("job", &statement, parameters).await?.iter().map(view).collect()
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn get(&self, job: JobId) -> Result<Option<JobView>, StoreError> {
+        let statement = format!("SELECT {VIEW_COLUMNS} FROM job j WHERE j.id = $1");
+        self.store.reader().one("job", &statement, values![job.0]).await?.as_ref().map(view).transpose()
+    }
+
+    /// Live and dead jobs per role, state and reason.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn counts(&self) -> Result<Vec<JobCount>, StoreError> {
+        let rows = self
+            .store
+            .reader()
+            .all(
+                "job",
+                "SELECT role, state, waiting_reason, count(*) AS jobs FROM job \
+                 WHERE state IN ('pending', 'dispatched', 'running', 'dead') \
+                 GROUP BY role, state, waiting_reason ORDER BY role, state, waiting_reason",
+                values![],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(JobCount {
+                    role: row.parse("role", Role::parse)?,
+                    state: row.parse("state", JobState::parse)?,
+                    waiting_reason: row.parse_optional("waiting_reason", WaitingReason::parse)?,
+                    count: row.count("jobs")?,
+                })
+            })
+            .collect()
+    }
+
+    /// What every role has to do.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn load(&self) -> Result<Vec<RoleLoad>, StoreError> {
+        let statement = format!(
+            "SELECT j.role, CASE
+                WHEN j.state = 'running' THEN 'running'
+                WHEN j.state = 'dispatched' THEN 'runnable'
+                WHEN j.waiting_reason = 'needs_auth' OR NOT ({gate}) THEN 'parked'
+                WHEN j.due_at_ms <= {{now}} THEN 'runnable'
+                WHEN j.waiting_reason IS NOT NULL THEN 'parked'
+                ELSE 'scheduled' END AS load_class, count(*) AS jobs
+             FROM job j {GATE_JOINS} WHERE j.state IN ('pending', 'dispatched', 'running') GROUP BY 1, 2",
+            gate = may_run()
+        );
+        let mut loads =
+            Role::ALL.map(|role| RoleLoad { role, runnable: 0, running: 0, parked: 0, scheduled: 0 });
+        for row in self.store.reader().all("job", &statement, values![]).await? {
+            let role = row.parse("role", Role::parse)?;
+            let class: String = row.get("load_class")?;
+            let count: u64 = row.count("jobs")?;
+            for load in loads.iter_mut().filter(|load| load.role == role) {
+                match class.as_str() {
+                    "runnable" => load.runnable += count,
+                    "running" => load.running += count,
+                    "parked" => load.parked += count,
+                    _ => load.scheduled += count,
+                }
+            }
+        }
+        Ok(loads.to_vec())
+    }
+
+    /// For how long the oldest job of a role has been due that is free to run.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn oldest_due_age(&self, role: Role) -> Result<Option<Duration>, StoreError> {
+        let statement = format!(
+            "SELECT {{now}} - min(j.due_at_ms) AS age_ms FROM job j {GATE_JOINS}
+             WHERE j.role = $1 AND j.state = 'pending' AND j.waiting_reason IS DISTINCT FROM 'needs_auth'
+                AND j.due_at_ms <= {{transaction_now}} AND {gate}",
+            gate = may_run()
+        );
+        let row = self.store.reader().one("job", &statement, values![role.as_str()]).await?;
+        let age: Option<i64> = row.map(|row| row.get("age_ms")).transpose()?.flatten();
+        Ok(age.map(|age| Duration::from_millis(u64::try_from(age).unwrap_or_default())))
+    }
+
+    /// True where nothing is left to do but what is planned for later: no job is due, on its way, running, or
+    /// waiting for a pause or an attempt. Jobs that only a person can let go on do not count.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_idle(&self) -> Result<bool, StoreError> {
+        let statement = format!(
+            "SELECT count(*) AS jobs FROM job j LEFT JOIN connector c ON c.id = j.connector_id
+             WHERE j.state IN ('dispatched', 'running') OR (
+                j.state = 'pending' AND j.waiting_reason IS DISTINCT FROM 'needs_auth' AND ({at_work})
+                AND (j.due_at_ms <= {{now}} OR j.waiting_reason IN ('throttled', 'retry')))",
+            at_work = connector_at_work()
+        );
+        let row = self.store.reader().one("job", &statement, values![]).await?;
+        let busy: i64 = row.map(|row| row.get("jobs")).transpose()?.unwrap_or_default();
+        Ok(busy == 0)
+    }
+}
+
+fn conditions(filter: &JobFilter) -> (String, Vec<Value>) {
+    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut parameters: Vec<Value> = Vec::new();
+    let mut one_of = |column: &str, names: Vec<&'static str>| {
+        if !names.is_empty() {
+            let places = crate::session::places(parameters.len() + 1, names.len());
+            conditions.push(format!("j.{column} IN ({places})"));
+            parameters.extend(names.into_iter().map(Value::from));
+        }
+    };
+    one_of("state", filter.states.iter().map(|state| state.as_str()).collect());
+    one_of("kind", filter.kinds.iter().map(|kind| kind.as_str()).collect());
+    if let Some(connector) = filter.connector {
+        parameters.push(Value::from(connector.0));
+        conditions.push(format!("j.connector_id = ${}", parameters.len()));
+    }
+    (conditions.join(" AND "), parameters)
+}

@@ -1,0 +1,354 @@
+//! The store: connections, the schema, and transactions that are retried where that helps.
+
+use crate::clock::{Backend, DatabaseClock};
+use crate::encryption::KeyRing;
+use crate::error::StoreError;
+use crate::session::Session;
+use chrono::{DateTime, Utc};
+use muster_domain::InstallationId;
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How to reach the database, and the few numbers that the ledger needs.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `postgres://…` or `sqlite://path?mode=rwc`.
+    pub url: String,
+    /// Connections of the pool (PostgreSQL), or read connections beside the one writer (SQLite).
+    pub max_connections: u32,
+    /// Where "now" comes from.
+    pub clock: DatabaseClock,
+    /// Keys of the credentials; without them none can be stored or revealed.
+    pub encryption: Option<KeyRing>,
+    /// Longest a statement may take (PostgreSQL).
+    pub statement_timeout: Duration,
+    /// Longest wait for a connection of the pool.
+    pub acquire_timeout: Duration,
+    /// How safe a commit on SQLite is against a power cut.
+    pub durability: Durability,
+    /// Attempts of a job until it is dead.
+    pub max_attempts: u32,
+    /// Times that a job's worker may vanish until the job is dead.
+    pub crash_limit: u32,
+}
+
+/// How safe a commit on SQLite is against a power cut. A crash of the process loses nothing either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit reaches the disk.
+    #[default]
+    EveryCommit,
+    /// The last commits may be lost: for data that is thrown away anyhow.
+    Relaxed,
+}
+
+/// Connections for the one thing that must not wait behind work: the renewal of leases.
+const URGENT_CONNECTIONS: u32 = 1;
+/// How long SQLite waits for another process that writes.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts of a transaction that collides with others.
+const TRANSACTION_ATTEMPTS: u32 = 5;
+/// Shortest and longest wait before the next of them.
+const TRANSACTION_JITTER_MS: std::ops::RangeInclusive<u64> = 10..=200;
+/// Key of the advisory lock under which PostgreSQL's schema is migrated: "muster" in ASCII.
+const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
+/// Milliseconds after which a connection is tested before it is used again.
+const TEST_IDLE_CONNECTIONS_AFTER: Duration = Duration::from_secs(30);
+
+impl StoreOptions {
+    /// Usual numbers for the database at `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            clock: DatabaseClock::Database,
+            encryption: None,
+            statement_timeout: Duration::from_secs(30),
+            acquire_timeout: Duration::from_secs(10),
+            durability: Durability::default(),
+            max_attempts: 8,
+            crash_limit: 3,
+        }
+    }
+}
+
+/// All that is kept, in one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    urgent: DatabaseConnection,
+    backend: Backend,
+    clock: DatabaseClock,
+    pub(crate) encryption: Option<KeyRing>,
+    pub(crate) max_attempts: u32,
+    pub(crate) crash_limit: u32,
+    installation: OnceLock<InstallationId>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").field("backend", &self.inner.backend).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Connects; the schema is not looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], or [`StoreError::Invalid`] for a URL of another database.
+    pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        let (backend, writer, reader, urgent) = if options.url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(&options, 1)).await?;
+            let reader = Database::connect(sqlite(&options, options.max_connections)).await?;
+            (Backend::Sqlite, writer.clone(), reader, writer)
+        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            let pool = Database::connect(postgres(&options, options.max_connections)).await?;
+            let urgent = Database::connect(postgres(&options, URGENT_CONNECTIONS)).await?;
+            (Backend::Postgres, pool.clone(), pool, urgent)
+        } else {
+            return Err(StoreError::Invalid(
+                "the database URL starts neither with postgres: nor with sqlite:".to_owned(),
+            ));
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer,
+                reader,
+                urgent,
+                backend,
+                clock: options.clock,
+                encryption: options.encryption,
+                max_attempts: options.max_attempts,
+                crash_limit: options.crash_limit,
+                installation: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Brings the schema up to date. All pending migrations are one transaction; one process at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::SchemaUnknown`] where the schema is newer than this binary.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        if self.inner.backend == Backend::Postgres {
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            transaction
+                .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                .await?;
+        }
+        migrations::apply(&transaction).await.map_err(schema_error)?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Refuses a schema that this binary does not know.
+    ///
+    /// # Errors
+    /// [`StoreError::SchemaUnknown`] with what to do.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let pending = migrations::missing(&self.inner.reader).await.map_err(schema_error)?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::SchemaUnknown(format!(
+            "the database lacks the migrations {}; run `muster migrate`",
+            pending.join(", ")
+        )))
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.reader.ping().await?;
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        self.inner.backend
+    }
+
+    /// The present moment, as the ledger sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        let milliseconds = self.reader().now_ms().await?;
+        DateTime::from_timestamp_millis(milliseconds)
+            .ok_or_else(|| StoreError::Statement(format!("{milliseconds} is not a moment")))
+    }
+
+    /// Gives all connections back; what still runs ends with [`StoreError::Unavailable`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.inner.urgent.close_by_ref().await?;
+        self.inner.reader.close_by_ref().await?;
+        self.inner.writer.close_by_ref().await?;
+        Ok(())
+    }
+
+    /// The id of this installation: part of the source of its facts. Made once, then kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn installation_id(&self) -> Result<InstallationId, StoreError> {
+        if let Some(id) = self.inner.installation.get() {
+            return Ok(*id);
+        }
+        let id = self.transaction(|session| async move { crate::installation::ensure(&session).await });
+        let id = id.await?;
+        Ok(*self.inner.installation.get_or_init(|| id))
+    }
+
+    pub(crate) fn reader(&self) -> Session {
+        self.on_pool(&self.inner.reader)
+    }
+
+    pub(crate) fn urgent(&self) -> Session {
+        self.on_pool(&self.inner.urgent)
+    }
+
+    fn on_pool(&self, pool: &DatabaseConnection) -> Session {
+        Session::on_pool(pool.clone(), self.inner.clock.clone(), self.inner.backend)
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            // A deferred transaction that reads and then writes fails at once where another process writes.
+            sqlite_transaction_mode: (self.inner.backend == Backend::Sqlite)
+                .then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.inner.writer.begin_with_options(options).await?)
+    }
+
+    /// Runs `work` in one transaction and commits it; again from the start where it collided with others.
+    pub(crate) async fn transaction<T, W, F>(&self, work: W) -> Result<T, StoreError>
+    where
+        W: Fn(Session) -> F,
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let result = self.attempt(&work).await;
+            match result {
+                Err(StoreError::Serialization(reason)) if attempt < TRANSACTION_ATTEMPTS => {
+                    tracing::debug!(attempt, reason, "transaction collided, trying again");
+                    attempt += 1;
+                    tokio::time::sleep(jitter()).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt<T, W, F>(&self, work: &W) -> Result<T, StoreError>
+    where
+        W: Fn(Session) -> F,
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let transaction = Arc::new(self.begin().await?);
+        let session =
+            Session::in_transaction(Arc::clone(&transaction), self.inner.clock.clone(), self.inner.backend);
+        let result = work(session).await;
+        let transaction = Arc::into_inner(transaction)
+            .ok_or_else(|| StoreError::Statement("a transaction outlived its work".to_owned()))?;
+        match result {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The error that made it roll back says more than one of the roll back itself.
+                if let Err(second) = transaction.rollback().await {
+                    tracing::debug!(error = %second, "roll back failed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs one statement's worth of work without a transaction of its own, again where it collided.
+    pub(crate) async fn retrying<T, W, F>(&self, work: W) -> Result<T, StoreError>
+    where
+        W: Fn() -> F,
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match work().await {
+                Err(StoreError::Serialization(_)) if attempt < TRANSACTION_ATTEMPTS => {
+                    attempt += 1;
+                    tokio::time::sleep(jitter()).await;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+fn jitter() -> Duration {
+    Duration::from_millis(rand::random_range(TRANSACTION_JITTER_MS))
+}
+
+fn postgres(options: &StoreOptions, connections: u32) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(options.acquire_timeout)
+        .statement_timeout(options.statement_timeout)
+        .set_application_name("muster")
+        .test_before_acquire_if_idle_for(TEST_IDLE_CONNECTIONS_AFTER)
+        // Statements carry names of people's projects; they are not for the log.
+        .sqlx_logging(false);
+    connect
+}
+
+fn sqlite(options: &StoreOptions, connections: u32) -> ConnectOptions {
+    let synchronous = match options.durability {
+        Durability::EveryCommit => SqliteSynchronous::Full,
+        Durability::Relaxed => SqliteSynchronous::Normal,
+    };
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(options.acquire_timeout.max(SQLITE_BUSY_TIMEOUT))
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |connect| {
+            connect
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(synchronous)
+                .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                .foreign_keys(true)
+        });
+    connect
+}
+
+fn schema_error(error: sea_orm::DbErr) -> StoreError {
+    match error {
+        // sea-orm-migration reports applied migrations that the binary does not have in this form.
+        sea_orm::DbErr::Custom(reason) => StoreError::SchemaUnknown(format!(
+            "the database was migrated by a newer release than this binary ({reason}); run that release"
+        )),
+        error => error.into(),
+    }
+}
