@@ -47,11 +47,11 @@ impl Credentials {
     /// One credential, without its secret.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn get(&self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+    /// [`StoreError::NotFound`], [`StoreError::Inconsistent`].
+    pub async fn get(&self, id: CredentialId) -> Result<Credential, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM credential WHERE id = $1");
         let row = self.store.reader().one("credential", &statement, values![id.0]).await?;
-        row.as_ref().map(credential).transpose()
+        credential(&row.ok_or_else(|| StoreError::not_found("credential", id))?)
     }
 
     /// The credential of that name, without its secret.

@@ -4,10 +4,9 @@ use crate::Store;
 use crate::apply::Applied;
 use crate::entity::{event_outbox, upsert};
 use crate::error::StoreError;
-use crate::ledger::row::trace;
-use crate::session::{Session, milliseconds, padded, places, values};
+use crate::session::{Row, Session, milliseconds, padded, places, values};
 use chrono::{DateTime, Utc};
-use muster_messages::{Fact, TraceContext};
+use muster_messages::{CloudEvent, Fact, TraceContext};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::Value;
 use sea_orm::sea_query::OnConflict;
@@ -25,12 +24,8 @@ pub struct Outbox {
 pub struct OutgoingEvent {
     /// Its id: the same fact always has the same one.
     pub id: Uuid,
-    /// Where it goes; also its type.
-    pub routing_key: String,
-    /// The event in structured JSON.
-    pub body: Vec<u8>,
-    /// Where in a trace it was caused.
-    pub trace: Option<TraceContext>,
+    /// The event; its type is where it goes, its trace is where it was caused.
+    pub event: CloudEvent,
     /// How often its publication was tried, this time included.
     pub attempts: u32,
     /// When it was written.
@@ -51,7 +46,7 @@ impl Outbox {
     /// `hold`. What is neither published nor put back until then is taken again.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    /// [`StoreError::Unavailable`].
     pub async fn claim(&self, limit: u32, hold: Duration) -> Result<Vec<OutgoingEvent>, StoreError> {
         let rows = self
             .store
@@ -59,20 +54,14 @@ impl Outbox {
                 session.all("event_outbox", CLAIM, values![i64::from(limit), milliseconds(hold)]).await
             })
             .await?;
-        let mut events = rows
-            .iter()
-            .map(|row| {
-                let event = OutgoingEvent {
-                    id: row.id("id")?,
-                    routing_key: row.get("routing_key")?,
-                    body: row.get("body")?,
-                    trace: trace(row)?,
-                    attempts: row.count("attempts")?,
-                    created_at: row.time("created_at_ms")?,
-                };
-                Ok((row.get::<i64>("sequence")?, event))
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match outgoing(row) {
+                Ok(event) => events.push((row.get::<i64>("sequence")?, event)),
+                // One row that is not understood must not hold the others up.
+                Err(error) => tracing::error!(error = %error, "a fact cannot be published"),
+            }
+        }
         events.sort_by_key(|(sequence, _)| *sequence);
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
@@ -139,13 +128,23 @@ impl Outbox {
     }
 }
 
+fn outgoing(row: &Row) -> Result<OutgoingEvent, StoreError> {
+    let body: Vec<u8> = row.get("body")?;
+    Ok(OutgoingEvent {
+        id: row.get("id")?,
+        event: serde_json::from_slice(&body).map_err(|error| row.broken("body", error))?,
+        attempts: row.count("attempts")?,
+        created_at: row.time("created_at_ms")?,
+    })
+}
+
 const CLAIM: &str = "
     UPDATE event_outbox SET claimed_until_ms = {now} + $2, attempts = attempts + 1
     WHERE sequence IN (
         SELECT sequence FROM event_outbox WHERE due_at_ms <= {transaction_now} AND claimed_until_ms <= {now}
         ORDER BY sequence LIMIT $1 {skip_locked}
     )
-    RETURNING sequence, id, routing_key, body, traceparent, tracestate, attempts, created_at_ms";
+    RETURNING sequence, id, body, attempts, created_at_ms";
 
 fn ids(first: usize, events: &[Uuid]) -> (String, Vec<Value>) {
     let events = padded(events);

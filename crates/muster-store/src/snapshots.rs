@@ -52,14 +52,50 @@ impl Snapshots {
         project_id: ProjectId,
     ) -> Result<Option<ProjectSnapshot>, StoreError> {
         let reference = ProjectReference { connector_id, organization_id, project_id };
-        Ok(self.projects(&[reference]).await?.remove(&reference))
+        Ok(self.projects_by_id(&[reference]).await?.remove(&reference))
+    }
+
+    /// Everything known of many projects, named as jobs name them. Those that are not known, or gone, are missing
+    /// in the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn projects(
+        &self,
+        projects: &[(ConnectorId, OrganizationName, ProjectId)],
+    ) -> Result<HashMap<(ConnectorId, OrganizationName, ProjectId), ProjectSnapshot>, StoreError> {
+        let connectors: BTreeSet<ConnectorId> = projects.iter().map(|(connector, _, _)| *connector).collect();
+        let mut organizations = HashMap::new();
+        for connector in connectors {
+            let mut known = self.store.inventory().organizations(connector).await?;
+            // The youngest is the last to say what its name means.
+            known.sort_by_key(|organization| organization.stored.first_seen_at);
+            organizations.extend(known.into_iter().map(|known| ((connector, known.name), known.id)));
+        }
+        let mut wanted = HashMap::new();
+        for (connector_id, name, project_id) in projects {
+            if let Some(organization_id) = organizations.get(&(*connector_id, name.clone())) {
+                let reference = ProjectReference {
+                    connector_id: *connector_id,
+                    organization_id: *organization_id,
+                    project_id: *project_id,
+                };
+                wanted.insert(reference, (*connector_id, name.clone(), *project_id));
+            }
+        }
+        let references: Vec<ProjectReference> = wanted.keys().copied().collect();
+        let snapshots = self.projects_by_id(&references).await?;
+        Ok(snapshots
+            .into_iter()
+            .filter_map(|(reference, snapshot)| Some((wanted.remove(&reference)?, snapshot)))
+            .collect())
     }
 
     /// Everything known of many projects. Those that are not known, or gone, are missing in the answer.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn projects(
+    pub async fn projects_by_id(
         &self,
         projects: &[ProjectReference],
     ) -> Result<HashMap<ProjectReference, ProjectSnapshot>, StoreError> {

@@ -137,11 +137,19 @@ impl Connectors {
         by_name(&self.store.reader(), subscription_id, resource_group, name).await
     }
 
-    /// Connectors by name.
+    /// All connectors that are not removed, by name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn list(&self, filter: &ConnectorFilter) -> Result<Vec<Connector>, StoreError> {
+    pub async fn list(&self) -> Result<Vec<Connector>, StoreError> {
+        self.find(&ConnectorFilter::default()).await
+    }
+
+    /// Connectors that a filter lets through, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn find(&self, filter: &ConnectorFilter) -> Result<Vec<Connector>, StoreError> {
         let (conditions, parameters) = conditions(filter);
         let statement =
             format!("SELECT {COLUMNS} FROM connector WHERE {conditions} ORDER BY name_folded, created_at_ms");

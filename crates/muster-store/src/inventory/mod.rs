@@ -27,7 +27,7 @@ pub struct KnownResource {
     /// Its name.
     pub name: String,
     /// Hash of all that is kept of it.
-    pub content_hash: ContentHash,
+    pub hash: ContentHash,
     /// Whether it is still there.
     pub presence: Presence,
     /// Counts every change; the next change has the next number.
@@ -51,6 +51,35 @@ pub struct StoredResource {
     pub first_seen_at: DateTime<Utc>,
     /// When it changed last.
     pub changed_at: DateTime<Utc>,
+}
+
+/// An organization of a connector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownOrganization {
+    /// Its immutable id.
+    pub id: OrganizationId,
+    /// Its present name.
+    pub name: OrganizationName,
+    /// Its row.
+    pub stored: StoredResource,
+}
+
+impl From<StoredResource> for KnownOrganization {
+    fn from(stored: StoredResource) -> Self {
+        let name = OrganizationName::new(stored.resource.name.clone());
+        Self { id: stored.resource.key.organization_id, name, stored }
+    }
+}
+
+/// A project of an organization.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownProject {
+    /// Its immutable id.
+    pub id: ProjectId,
+    /// Its present name.
+    pub name: String,
+    /// Its row.
+    pub stored: StoredResource,
 }
 
 /// Which resources to list. Absent and empty conditions hold for all.
@@ -137,19 +166,27 @@ impl Inventory {
         &self,
         connector: ConnectorId,
         organization_id: OrganizationId,
-    ) -> Result<Vec<StoredResource>, StoreError> {
+    ) -> Result<Vec<KnownProject>, StoreError> {
         let conditions =
             "connector_id = $1 AND organization_id = $2 AND kind = 'project' AND presence <> 'gone'";
-        self.select(conditions, values![connector.0, organization_id.0]).await
+        let projects = self.select(conditions, values![connector.0, organization_id.0]).await?;
+        Ok(projects
+            .into_iter()
+            .filter_map(|stored| {
+                let id = stored.resource.key.project_id?;
+                Some(KnownProject { id, name: stored.resource.name.clone(), stored })
+            })
+            .collect())
     }
 
     /// Organizations of a connector that are not gone, by name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn organizations(&self, connector: ConnectorId) -> Result<Vec<StoredResource>, StoreError> {
+    pub async fn organizations(&self, connector: ConnectorId) -> Result<Vec<KnownOrganization>, StoreError> {
         let conditions = "connector_id = $1 AND kind = 'organization' AND presence <> 'gone'";
-        self.select(conditions, values![connector.0]).await
+        let organizations = self.select(conditions, values![connector.0]).await?;
+        Ok(organizations.into_iter().map(KnownOrganization::from).collect())
     }
 
     /// The organization of that name, which jobs carry; compared without case. The youngest where a name was used
@@ -161,12 +198,29 @@ impl Inventory {
         &self,
         connector: ConnectorId,
         name: &OrganizationName,
-    ) -> Result<Option<StoredResource>, StoreError> {
+    ) -> Result<Option<KnownOrganization>, StoreError> {
         let organizations = self.organizations(connector).await?;
         Ok(organizations
             .into_iter()
-            .filter(|stored| OrganizationName::new(stored.resource.name.clone()) == *name)
-            .max_by_key(|stored| stored.first_seen_at))
+            .filter(|known| known.name == *name)
+            .max_by_key(|known| known.stored.first_seen_at))
+    }
+
+    /// Up to `limit` resources of a connector that are not gone, whatever their kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn not_gone(&self, connector: ConnectorId, limit: u32) -> Result<Vec<ResourceId>, StoreError> {
+        let rows = self
+            .store
+            .reader()
+            .all(
+                "resource",
+                "SELECT id FROM resource WHERE connector_id = $1 AND presence <> 'gone' LIMIT $2",
+                values![connector.0, i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(|row| row.id("id")).collect()
     }
 
     /// One resource, whatever its presence.

@@ -6,6 +6,8 @@ use crate::apply::reading_id;
 use crate::changes::{ReadingKey, StoredReading};
 use crate::error::StoreError;
 use crate::session::values;
+use chrono::{DateTime, Utc};
+use muster_domain::read::Read;
 use muster_domain::{ConnectorId, OrganizationId, ProjectId};
 use sea_orm::Value;
 use std::collections::HashMap;
@@ -44,5 +46,28 @@ impl Inventory {
              WHERE connector_id = $1 AND organization_id = $2 AND {of_project}"
         );
         self.store.reader().all("reading", &statement, parameters).await?.iter().map(reading).collect()
+    }
+
+    /// When each project of an organization was last read by this call; projects that never were are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn last_read(
+        &self,
+        connector: ConnectorId,
+        organization_id: OrganizationId,
+        read: Read,
+    ) -> Result<HashMap<ProjectId, DateTime<Utc>>, StoreError> {
+        let rows = self
+            .store
+            .reader()
+            .all(
+                "reading",
+                "SELECT id, project_id, read_at_ms FROM reading WHERE connector_id = $1 AND organization_id = $2 \
+                 AND kind = $3 AND subject = '' AND project_id IS NOT NULL",
+                values![connector.0, organization_id.0, read.as_str()],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.id("project_id")?, row.time("read_at_ms")?))).collect()
     }
 }

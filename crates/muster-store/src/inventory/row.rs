@@ -34,7 +34,7 @@ pub(super) fn known(row: &Row) -> Result<(ResourceId, KnownResource), StoreError
     let known = KnownResource {
         key: key(row)?,
         name: row.get("name")?,
-        content_hash: content_hash(row, &hash)?,
+        hash: content_hash(row, &hash)?,
         presence: row.parse("presence", Presence::parse)?,
         change_sequence: row.get("change_sequence")?,
     };

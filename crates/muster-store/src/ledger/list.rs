@@ -42,7 +42,7 @@ pub struct JobCount {
     /// Why they are not simply due.
     pub waiting_reason: Option<WaitingReason>,
     /// How many.
-    pub count: u64,
+    pub jobs: u64,
 }
 
 /// What a role has to do: the numbers to scale by.
@@ -107,7 +107,7 @@ impl Ledger {
                     role: row.parse("role", Role::parse)?,
                     state: row.parse("state", JobState::parse)?,
                     waiting_reason: row.parse_optional("waiting_reason", WaitingReason::parse)?,
-                    count: row.count("jobs")?,
+                    jobs: row.count("jobs")?,
                 })
             })
             .collect()
