@@ -4,7 +4,7 @@ use crate::authorization::Authorization;
 use crate::call::AnswerSize;
 use crate::error::{CallError, CallTarget};
 use crate::excerpt::excerpt;
-use crate::json::{ListFault, describe, without_byte_order_mark};
+use crate::json::{ListFault, describe, expect_object, without_byte_order_mark};
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use std::error::Error as _;
@@ -74,7 +74,10 @@ impl Answer {
             }
             Ok(Ok(chunk)) => chunk,
         };
-        let length = chunk.as_ref().map_or(0, |bytes| bytes.len());
+        let length = match &chunk {
+            Some(bytes) => bytes.len(),
+            None => 0,
+        };
         match self.limits.bytes.checked_sub(length as u64) {
             Some(left) => self.limits.bytes = left,
             None => return Err(self.unexpected("the body of the answer is too long")),
@@ -95,6 +98,7 @@ impl Answer {
         if body.trim_ascii().is_empty() {
             return Err(self.unexpected("the body is empty"));
         }
+        expect_object(body).map_err(|violation| self.unexpected(violation.0))?;
         serde_json::from_slice(body).map_err(|error| {
             self.fault(if error.is_eof() { ListFault::Truncated } else { ListFault::shape(describe(&error)) })
         })

@@ -12,9 +12,9 @@ use reqwest::Url;
 const PAGE_SIZE: &str = "1000";
 
 /// Version of the released resources.
-pub(crate) const RELEASED: &str = "7.1";
+const RELEASED: &str = "7.1";
 /// Version of resources that were never released: they refuse the number without the suffix.
-pub(crate) const PREVIEW: &str = "7.1-preview.1";
+const PREVIEW: &str = "7.1-preview.1";
 
 /// A GET, with what is needed to send it and to name it in errors.
 #[derive(Debug)]

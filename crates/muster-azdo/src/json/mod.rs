@@ -34,6 +34,18 @@ pub(crate) fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(body)
 }
 
+/// Makes sure that `json` is an object. The derived readers take a list for one too, its elements for the fields in
+/// their order: an empty list would be an object without anything.
+///
+/// # Errors
+/// When it is something else.
+pub(crate) fn expect_object(json: &[u8]) -> Result<(), Violation> {
+    match json.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(Violation("it is no object")),
+    }
+}
+
 /// What is wrong with some JSON, without any of its content.
 pub(crate) fn describe(error: &serde_json::Error) -> String {
     let mut inside_quotes = false;

@@ -102,6 +102,7 @@ impl ListScanner {
         if self.in_string || self.depth > 0 {
             return Err(ListFault::Truncated);
         }
+        super::expect_object(&self.skeleton).map_err(|violation| ListFault::shape(violation.0))?;
         let skeleton: Skeleton = serde_json::from_slice(&self.skeleton)
             .map_err(|error| ListFault::shape(format!("no list: {}", super::describe(&error))))?;
         if skeleton.value.len() != self.elements {
@@ -288,6 +289,7 @@ mod tests {
             "null",
             "[]",
             "[{}]",
+            "[0,[]]",
             "{}",
             "{\"value\":{}}",
             "{\"value\":null}",

@@ -6,6 +6,7 @@ mod gate;
 mod outcomes;
 mod pages;
 mod service;
+mod simulator;
 mod streaming;
 
 use crate::{Authorization, AzureDevOps, ClientOptions, Hosts, Session};

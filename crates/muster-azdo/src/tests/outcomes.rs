@@ -1,17 +1,19 @@
 //! Every kind of answer, and what becomes of it.
 
 use super::service::{HTML, JSON, Service, json_response, list};
-use super::{Fixture, PROJECT, TOKEN, options, organization};
+use super::{Fixture, PROJECT, TOKEN, eventually, options, organization};
 use crate::{CallError, CallTarget, ClientOptions, UnauthorizedReason};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use muster_domain::budget::ThrottleSignals;
 use muster_domain::read::Read;
 use muster_domain::snapshot::GeneralSettings;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const BLOCKED: &str = r#"{"$id":"1","message":"Request was blocked due to exceeding usage of resource 'Count'.",
     "typeKey":"RequestBlockedException","errorCode":0,"eventId":3000}"#;
@@ -41,13 +43,16 @@ fn variant(error: &CallError) -> &'static str {
     }
 }
 
+/// Status, headers and body of an answer, and the variant that becomes of it.
+type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[tokio::test]
 async fn every_status_has_its_error() {
     let json = [JSON];
     let html = [HTML];
     let stopped = [JSON, ("x-tfs-serviceerror", "TF24668%3A+The+organization+is+stopped")];
     let redirect = [HTML, ("location", "https://login.example/_signin")];
-    let cases: [(u16, &[(&str, &str)], &str, &str); 26] = [
+    let cases: [Case<'_>; 26] = [
         (429, &json, BLOCKED, "Throttled"),
         (429, &html, "<html>Too many</html>", "Throttled"),
         (429, &[], "", "Throttled"),
@@ -246,25 +251,39 @@ async fn an_answer_that_does_not_come_in_time_is_transient_and_settled_with_noth
 
 #[tokio::test]
 async fn a_body_that_breaks_off_or_stalls_is_transient_and_its_signals_count() {
-    let broken = |seen: super::service::Seen| async move {
-        let start = stream::iter([Ok::<_, std::io::Error>("{\"disableClassic")]);
-        if seen.uri.path().contains("generalsettings") {
-            let end = stream::iter([Err(std::io::Error::other("broken"))]);
-            json_response(Body::from_stream(futures::StreamExt::chain(start, end)))
-        } else {
-            json_response(Body::from_stream(futures::StreamExt::chain(start, stream::pending())))
+    // The head must have arrived before the body breaks off.
+    let head_arrived = Arc::new(Semaphore::new(0));
+    let wait = Arc::clone(&head_arrived);
+    let service = Service::start(move |seen| {
+        let wait = Arc::clone(&wait);
+        async move {
+            let start = stream::iter([Ok(Bytes::from_static(b"{\"disableClassic"))]);
+            let end = stream::once(async move {
+                wait.acquire().await.unwrap().forget();
+                Err(std::io::Error::other("broken"))
+            });
+            if seen.uri.path().contains("generalsettings") {
+                json_response(Body::from_stream(start.chain(end)))
+            } else {
+                json_response(Body::from_stream(start.chain(stream::pending())))
+            }
         }
-    };
-    let service = Service::start(broken).await;
+    })
+    .await;
+    let fixture = Fixture::new(options(&service.url));
+    let session = fixture.background();
+    let call = tokio::spawn(async move { session.general_settings(&organization(), PROJECT).await });
+    eventually("the head arrives", || fixture.gate.settled().len() == 1).await;
+    head_arrived.add_permits(1);
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(&error, CallError::Transient { detail, .. } if detail.contains("broke off")), "{error}");
+    assert_eq!(fixture.gate.only_signals(), Some(ThrottleSignals::default()));
+
     let idle = Duration::from_millis(100);
     let fixture = Fixture::new(ClientOptions { idle_read_timeout: idle, ..options(&service.url) });
-    let session = fixture.background();
-    let error = session.general_settings(&organization(), PROJECT).await.unwrap_err();
-    assert_eq!(variant(&error), "Transient", "{error}");
-    let error = session.service_endpoints(&organization(), PROJECT).await.unwrap_err();
-    assert_eq!(variant(&error), "Transient", "{error}");
-    let none = Some(ThrottleSignals::default());
-    assert_eq!(fixture.gate.settled(), [none, none]);
+    let error = fixture.background().service_endpoints(&organization(), PROJECT).await.unwrap_err();
+    assert!(matches!(&error, CallError::Transient { detail, .. } if detail.contains("stalled")), "{error}");
+    assert_eq!(fixture.gate.only_signals(), Some(ThrottleSignals::default()));
 }
 
 #[tokio::test]
