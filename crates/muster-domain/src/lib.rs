@@ -7,6 +7,7 @@ pub mod budget;
 pub mod clock;
 pub mod connector;
 pub mod credential;
+pub mod failure;
 pub mod ids;
 pub mod job;
 pub mod policy;

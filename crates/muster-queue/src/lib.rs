@@ -4,7 +4,10 @@ mod acknowledger;
 pub mod amqp;
 mod health;
 mod in_process;
+mod in_process_events;
 mod message;
+#[cfg(test)]
+mod tests;
 pub mod topology;
 mod transport;
 

@@ -1,0 +1,238 @@
+//! One pass over a project: what was known, what is read, what changed.
+
+use muster_azdo::{AzureDevOps, Session};
+use muster_domain::budget::ConsumptionClass;
+use muster_domain::connector::Connector;
+use muster_domain::failure::CallFailure;
+use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::read::{Read, UnknownReason};
+use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKind};
+use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId};
+use muster_runtime::{HandlerError, Outcome, Slice};
+use muster_store::changes::{
+    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, ResourceWrite, StoredReading,
+};
+use muster_store::inventory::KnownResource;
+use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// Where a pass stands; kept between slices and over throttling.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Progress {
+    /// Reads that are done, or are known to be refused.
+    pub done: BTreeSet<Read>,
+    /// Something changed: the project is judged anew.
+    pub changed: bool,
+    /// The listing that is half read.
+    pub listing: Option<Listing>,
+    /// Ids of the service connections that were listed.
+    pub endpoints: Vec<String>,
+    /// Ids of those that are listed as open to all pipelines; absent where the list could not be read.
+    pub open_endpoints: Option<BTreeSet<String>>,
+    /// Ids of connections that were asked for one by one in this pass.
+    pub asked: BTreeSet<String>,
+}
+
+/// A listing that is half read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listing {
+    /// Leads to the next page.
+    pub continuation: Option<String>,
+    /// Items so far, as far as they are needed at the end.
+    pub items: Vec<Value>,
+}
+
+/// One pass over a project.
+pub(crate) struct Pass<'a> {
+    pub job: &'a ClaimedJob,
+    pub slice: &'a Slice<'a>,
+    pub connector: Connector,
+    pub session: Session,
+    pub organization: OrganizationName,
+    pub organization_id: OrganizationId,
+    pub project_id: ProjectId,
+    pub progress: Progress,
+    pub changes: Changes,
+    known_readings: HashMap<(ReadingKind, String), StoredReading>,
+}
+
+impl<'a> Pass<'a> {
+    /// Reads what is known; `None` where the connector does not work (any more).
+    pub(crate) async fn begin(
+        job: &'a ClaimedJob,
+        slice: &'a Slice<'a>,
+        client: &AzureDevOps,
+    ) -> Result<Option<Self>, HandlerError> {
+        let subject = &job.subject;
+        let (Some(organization), Some(project_id)) = (subject.organization.clone(), subject.project_id) else {
+            let message = "the job names no organization or no project".to_owned();
+            return Err(HandlerError::Reject { class: "malformed_subject", message });
+        };
+        let store = slice.store();
+        let Some(connector) =
+            store.connectors().get(subject.connector_id).await?.filter(|connector| connector.state.may_work())
+        else {
+            return Ok(None);
+        };
+        let inventory = store.inventory();
+        let Some(found) = inventory.organization_by_name(connector.id, &organization).await? else {
+            return Err(HandlerError::Gone { message: format!("organization {organization} is not in the inventory") });
+        };
+        let credentials = store.credentials();
+        let credential = credentials.get(connector.credential_id).await?;
+        let secret = credentials.reveal(connector.credential_id).await?;
+        let session = client.session_of(&credential, secret, ConsumptionClass::Background);
+        let organization_id = found.id;
+        let readings = inventory.readings(connector.id, organization_id, Some(project_id)).await?;
+        let known_readings =
+            readings.into_iter().map(|(key, stored)| ((key.kind, key.subject), stored)).collect();
+        let progress = match &job.progress {
+            // Progress of an older binary that this one cannot read: the pass begins anew.
+            Some(progress) => serde_json::from_value(progress.clone()).unwrap_or_default(),
+            None => Progress::default(),
+        };
+        Ok(Some(Self {
+            job,
+            slice,
+            connector,
+            session,
+            organization,
+            organization_id,
+            project_id,
+            progress,
+            changes: Changes::default(),
+            known_readings,
+        }))
+    }
+
+    /// Key of a reading of this project.
+    pub(crate) fn reading_key(&self, read: Read, subject: impl Into<String>) -> ReadingKey {
+        ReadingKey {
+            connector_id: self.connector.id,
+            organization_id: self.organization_id,
+            project_id: Some(self.project_id),
+            kind: ReadingKind::Read(read),
+            subject: subject.into(),
+        }
+    }
+
+    /// Notes a document that was read.
+    pub(crate) fn document<T: Serialize>(&mut self, read: Read, subject: &str, document: &T, item_count: usize) {
+        let outcome = Ok(ReadingDocument {
+            // Documents are plain structs: they always serialise.
+            document: serde_json::to_value(document).unwrap_or_default(),
+            content_hash: ContentHash::of(document),
+            item_count: u64::try_from(item_count).unwrap_or(u64::MAX),
+        });
+        self.reading(read, subject, outcome);
+    }
+
+    /// Notes that a read gave nothing; what depends on it becomes Unknown.
+    pub(crate) fn unknown(&mut self, read: Read, reason: UnknownReason) {
+        self.progress.listing = None;
+        self.reading(read, "", Err(reason));
+    }
+
+    fn reading(&mut self, read: Read, subject: &str, outcome: Result<ReadingDocument, UnknownReason>) {
+        let before = self.known_readings.get(&(ReadingKind::Read(read), subject.to_owned()));
+        let same = before.is_some_and(|before| match (&before.outcome, &outcome) {
+            (Ok(before), Ok(now)) => before.content_hash == now.content_hash,
+            (Err(before), Err(now)) => before == now,
+            _ => false,
+        });
+        self.progress.changed |= !same;
+        let key = self.reading_key(read, subject);
+        self.changes.readings.push(ReadingWrite { key, outcome });
+    }
+
+    /// Notes a resource that was listed, where it differs from what is known.
+    pub(crate) fn resource(&mut self, known: &HashMap<ResourceId, KnownResource>, resource: Resource) {
+        let same = known
+            .get(&resource.key.resource_id(self.connector.id))
+            .is_some_and(|known| known.presence == Presence::Present && known.hash == resource.content_hash());
+        if !same {
+            self.progress.changed = true;
+            self.changes.resources.push(ResourceWrite { connector_id: self.connector.id, resource });
+        }
+    }
+
+    /// Notes as missing what a complete listing did not hold.
+    pub(crate) fn missing(
+        &mut self,
+        known: &HashMap<ResourceId, KnownResource>,
+        listed: &std::collections::HashSet<ResourceId>,
+    ) {
+        for (resource_id, resource) in known {
+            if resource.presence == Presence::Present && !listed.contains(resource_id) {
+                self.progress.changed = true;
+                let presence = Presence::Missing;
+                self.changes.presence.push(PresenceWrite { resource_id: *resource_id, presence });
+            }
+        }
+    }
+
+    /// What is known of one kind of resource in this project.
+    pub(crate) async fn known(
+        &self,
+        kind: ResourceKind,
+    ) -> Result<HashMap<ResourceId, KnownResource>, HandlerError> {
+        let inventory = self.slice.store().inventory();
+        Ok(inventory.known(self.connector.id, self.organization_id, kind, Some(self.project_id)).await?)
+    }
+
+    /// Commits what was read so far.
+    pub(crate) async fn keep(&mut self) -> Result<(), HandlerError> {
+        let changes = std::mem::take(&mut self.changes);
+        self.slice.commit_page(self.job, changes, self.progress_json()).await
+    }
+
+    /// Commits what was read so far, then fails: nothing that was paid for is read twice.
+    pub(crate) async fn keep_and_fail(&mut self, failure: CallFailure) -> HandlerError {
+        if let Err(error) = self.keep().await {
+            return error;
+        }
+        match self.slice.store().now().await {
+            Ok(now) => HandlerError::from_call(failure, now),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Gives way; the next slice goes on here.
+    pub(crate) fn carry_on(self) -> Outcome {
+        let progress = self.progress_json();
+        Outcome::carry_on(self.changes, progress)
+    }
+
+    /// The pass is complete: the project is judged where something changed.
+    pub(crate) fn finish(mut self) -> Outcome {
+        if self.progress.changed {
+            let subject = self.job.subject.clone();
+            let job = self.next_job(JobKind::ProjectRefresh, subject);
+            self.changes.jobs.push(job);
+        }
+        Outcome::done(self.changes)
+    }
+
+    /// A job that follows from this one.
+    pub(crate) fn next_job(&self, kind: JobKind, subject: JobSubject) -> NewJob {
+        NewJob {
+            kind,
+            subject,
+            credential_id: kind.spends_budget().then_some(self.connector.credential_id),
+            delay: Duration::ZERO,
+            priority: BACKGROUND_PRIORITY,
+            cause: format!("job:{}", self.job.lease.job_id),
+            trace: self.job.trace.clone(),
+        }
+    }
+
+    fn progress_json(&self) -> Value {
+        // Plain structs with text keys always serialise.
+        serde_json::to_value(&self.progress).unwrap_or_default()
+    }
+}

@@ -1,0 +1,102 @@
+//! Arguments and subcommands.
+
+use crate::commands;
+use crate::exit::Failed;
+use crate::output::Format;
+use clap::{Args, Parser, Subcommand};
+use muster_runtime::configuration::{Configuration, Environment, load};
+use std::path::PathBuf;
+
+/// The Azure DevOps connector and DevOps posture of Microsoft Defender for Cloud, self-hosted.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file (TOML).
+    #[arg(long, global = true, env = "MUSTER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How data is printed.
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+impl Global {
+    /// The configuration of this process.
+    pub(crate) fn configuration(&self) -> Result<Configuration, Failed> {
+        let loaded = load(self.config.as_deref(), &Environment::of_process())?;
+        for warning in loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(loaded.configuration)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Try it: a simulated Azure DevOps, the whole fleet and what it finds, in a throw-away folder.
+    Demo(commands::demo::Demo),
+    /// Every role in one process: one machine for real.
+    Up,
+    /// A simulated Azure DevOps.
+    Sim(commands::sim::Sim),
+    /// The handlers of one role of a fleet.
+    Worker(commands::worker::Worker),
+    /// Dispatcher, schedules, relay, reclaim and ingress of a fleet; any number may run.
+    Scheduler,
+    /// The HTTP API.
+    Api,
+    /// Brings the schema of the database up to this binary.
+    Migrate,
+    /// Credentials that connectors name.
+    #[command(subcommand)]
+    Credential(commands::credential::Credential),
+    /// Connections to Azure DevOps.
+    #[command(subcommand)]
+    Connector(commands::connector::Connector),
+    /// What is recommended, and how it stands.
+    #[command(subcommand)]
+    Recommendation(commands::recommendation::Recommendation),
+    /// Units of work.
+    #[command(subcommand)]
+    Job(commands::job::Job),
+    /// The consumption budget of every identity.
+    Budget,
+    /// Events that ask Muster for work.
+    #[command(subcommand)]
+    Event(commands::event::Event),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) async fn run(self) -> Result<(), Failed> {
+        let global = self.global;
+        match self.command {
+            Command::Demo(demo) => demo.run(&global).await,
+            Command::Up => commands::up::run(&global).await,
+            Command::Sim(sim) => sim.run().await,
+            Command::Worker(worker) => worker.run(&global).await,
+            Command::Scheduler => commands::scheduler::run(&global).await,
+            Command::Api => commands::api::run(&global).await,
+            Command::Migrate => commands::migrate::run(&global).await,
+            Command::Credential(credential) => credential.run(&global).await,
+            Command::Connector(connector) => connector.run(&global).await,
+            Command::Recommendation(recommendation) => recommendation.run(&global).await,
+            Command::Job(job) => job.run(&global).await,
+            Command::Budget => commands::budget::run(&global).await,
+            Command::Event(event) => event.run(&global).await,
+        }
+    }
+
+    /// True for commands that serve: their logs are JSON for collectors, those of others are lines for people.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.command, Command::Up | Command::Worker(_) | Command::Scheduler | Command::Api)
+    }
+}

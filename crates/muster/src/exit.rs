@@ -1,0 +1,81 @@
+//! Exit codes, and errors that carry one.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Something failed.
+    Failure = 1,
+    /// The command or its configuration is wrong.
+    Usage = 2,
+    /// What was named does not exist.
+    NotFound = 3,
+    /// Something else stands in the way.
+    Conflict = 5,
+    /// A database, broker or service is out of reach.
+    Unavailable = 7,
+}
+
+/// An error with the code that the process ends with.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+impl Failed {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, message.to_string())
+    }
+
+    pub(crate) fn not_found(message: impl fmt::Display) -> Self {
+        Self::new(Exit::NotFound, message.to_string())
+    }
+
+    pub(crate) fn unavailable(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Unavailable, message.to_string())
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Failure, error.to_string())
+    }
+}
+
+impl From<muster_runtime::configuration::ConfigurationError> for Failed {
+    fn from(error: muster_runtime::configuration::ConfigurationError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<muster_store::StoreError> for Failed {
+    fn from(error: muster_store::StoreError) -> Self {
+        use muster_store::StoreError;
+        let exit = match &error {
+            StoreError::Unavailable(_) => Exit::Unavailable,
+            StoreError::Conflict { .. } => Exit::Conflict,
+            StoreError::NotFound { .. } => Exit::NotFound,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
