@@ -127,7 +127,7 @@ impl ResourceKey {
         Self { kind, organization_id, project_id: Some(project_id), external_id: external_id.into() }
     }
 
-    /// The row of this resource in the inventory of `connector`: UUIDv5 of the natural key.
+    /// The row of this resource in the inventory of `connector`: a version 5 UUID of the natural key.
     pub fn resource_id(&self, connector: ConnectorId) -> ResourceId {
         let project = self.project_id.map(|id| id.to_string()).unwrap_or_default();
         let name = format!("{}/{}/{project}/{}", self.kind, self.organization_id, self.external_id);
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(ContentHash::of(&forward), ContentHash::of(&backward));
     }
 
-    /// Computed outside with another implementation of UUIDv5. Rows of the inventory live under these ids.
+    /// Computed outside with another implementation of version 5 UUIDs. Rows of the inventory live under these ids.
     #[test]
     fn row_ids_are_the_same_for_ever() {
         let repository = ResourceKey::in_project(ResourceKind::Repository, ORGANIZATION, PROJECT, "abc");

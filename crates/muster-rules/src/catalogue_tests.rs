@@ -142,7 +142,7 @@ fn required_reads_are_the_union_and_never_per_resource() {
 
 /// A project with one resource of every kind that is judged, all of it as recommended.
 fn healthy_project() -> ProjectSnapshot {
-    let connection = connection(Reading::Known(&[]), ListCheck::Agrees, None);
+    let connection = connection(&Reading::Known(&[]), ListCheck::Agrees, None);
     ProjectSnapshot {
         repositories: vec![repository()],
         policies: reviewed(vec![reviewers(2)]).policies,
@@ -186,7 +186,7 @@ fn an_empty_project_is_judged_as_a_project_only() {
 #[test]
 fn a_shared_connection_is_judged_in_each_project_under_its_own_key() {
     let mut here =
-        connection(Reading::Known(&[]), ListCheck::NotVerified, Some(PipelineAccess::PermittedOnly));
+        connection(&Reading::Known(&[]), ListCheck::NotVerified, Some(PipelineAccess::PermittedOnly));
     here.service_connections[0].properties.is_shared = true;
     let mut there = here.clone();
     there.project_id = muster_domain::ProjectId(Uuid::from_u128(99));

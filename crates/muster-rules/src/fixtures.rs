@@ -136,7 +136,7 @@ pub(crate) fn pipeline_settings(
 
 /// A project with the connection [`CONNECTION`] and what is known of the resources open to all pipelines.
 pub(crate) fn connection(
-    list: Reading<&[&str]>,
+    list: &Reading<&[&str]>,
     check: ListCheck,
     single: Option<PipelineAccess>,
 ) -> ProjectSnapshot {
@@ -144,7 +144,7 @@ pub(crate) fn connection(
         Reading::Known(ids) => Reading::Known(AuthorizedResourceList {
             endpoints: ids.iter().map(ToString::to_string).collect(),
         }),
-        Reading::Unknown(reason) => Reading::Unknown(reason),
+        Reading::Unknown(reason) => Reading::Unknown(*reason),
     };
     let single = single.map(|access| (CONNECTION.to_owned(), access)).into_iter().collect();
     ProjectSnapshot {

@@ -97,7 +97,7 @@ fn snapshot() -> impl Strategy<Value = ProjectSnapshot> {
                 Reading::Known(is_listed) => Reading::Known(if is_listed { listed } else { &[] }),
                 Reading::Unknown(reason) => Reading::Unknown(reason),
             };
-            let connection = connection(list, check, single);
+            let connection = connection(&list, check, single);
             ProjectSnapshot { repositories, policies, general_settings, ..connection }
         },
     )

@@ -87,14 +87,14 @@ mod tests {
 
     #[test]
     fn healthy_where_a_believed_list_lacks_it_or_its_own_permissions_say_so() {
-        let believed = connection(UNLISTED, Agrees, None);
+        let believed = connection(&UNLISTED, Agrees, None);
         assert_verdict(&RULE, &believed, Healthy, "PermittedPipelinesOnly");
         let page = format!(
             "https://dev.azure.com/contoso/D%C3%A9j%C3%A0%20vu/_settings/adminservices?resourceId={CONNECTION}"
         );
         assert_eq!(verdict(&RULE, &believed).link, Some(page));
         for (list, check) in [(LISTED, Disagrees), (EMPTY, NotVerified), (FORBIDDEN, NotVerified)] {
-            let asked = connection(list, check, Some(PermittedOnly));
+            let asked = connection(&list, check, Some(PermittedOnly));
             assert_verdict(&RULE, &asked, Healthy, "PermittedPipelinesOnly");
         }
     }
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn unhealthy_where_it_is_listed_or_its_own_permissions_say_so() {
         for check in [Agrees, NotVerified] {
-            assert_verdict(&RULE, &connection(LISTED, check, None), Unhealthy, "OpenToAllPipelines");
+            assert_verdict(&RULE, &connection(&LISTED, check, None), Unhealthy, "OpenToAllPipelines");
         }
         for (list, check) in [(UNLISTED, Disagrees), (EMPTY, NotVerified), (FORBIDDEN, NotVerified)] {
-            let asked = connection(list, check, Some(AllPipelines));
+            let asked = connection(&list, check, Some(AllPipelines));
             assert_verdict(&RULE, &asked, Unhealthy, "OpenToAllPipelines");
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn unknown_while_the_list_is() {
         for reason in UnknownReason::ALL {
-            let snapshot = connection(Reading::Unknown(reason), Agrees, None);
+            let snapshot = connection(&Reading::Unknown(reason), Agrees, None);
             assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
             assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
         }
@@ -122,12 +122,12 @@ mod tests {
     #[test]
     fn unknown_while_the_list_is_not_to_be_believed() {
         for list in [UNLISTED, EMPTY] {
-            let unproved = connection(list.clone(), NotVerified, None);
+            let unproved = connection(&list, NotVerified, None);
             assert_verdict(&RULE, &unproved, Unknown, "AuthorizedResourcesNotVerified");
-            let disproved = connection(list, Disagrees, None);
+            let disproved = connection(&list, Disagrees, None);
             assert_verdict(&RULE, &disproved, Unknown, "PipelinePermissionsNotRead");
         }
-        assert_verdict(&RULE, &connection(LISTED, Disagrees, None), Unknown, "PipelinePermissionsNotRead");
+        assert_verdict(&RULE, &connection(&LISTED, Disagrees, None), Unknown, "PipelinePermissionsNotRead");
     }
 
     #[test]
