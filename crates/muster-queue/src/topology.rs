@@ -192,7 +192,38 @@ mod tests {
     #[test]
     fn the_topology_is_a_contract() {
         let text: Vec<String> = topology().iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(text.join("\n"), @"");
+        insta::assert_snapshot!(text.join("\n"), @r"
+        exchange muster.requests topic
+        exchange muster.events topic
+        exchange muster.work direct
+        exchange muster.dead topic
+        queue muster.v1.dead <- muster.dead #
+          x-queue-type = quorum
+          x-delivery-limit = 1000
+        queue muster.v1.ingress <- muster.requests #
+          x-queue-type = quorum
+          x-delivery-limit = 100
+          x-overflow = reject-publish
+          x-max-length-bytes = 1073741824
+          x-dead-letter-exchange = muster.dead
+          x-dead-letter-routing-key = muster.v1.ingress
+          x-dead-letter-strategy = at-least-once
+        queue muster.v1.discovery <- muster.work discovery
+          x-queue-type = quorum
+          x-delivery-limit = 20
+          x-overflow = reject-publish
+          x-max-length-bytes = 67108864
+        queue muster.v1.sync <- muster.work sync
+          x-queue-type = quorum
+          x-delivery-limit = 20
+          x-overflow = reject-publish
+          x-max-length-bytes = 67108864
+        queue muster.v1.refresh <- muster.work refresh
+          x-queue-type = quorum
+          x-delivery-limit = 20
+          x-overflow = reject-publish
+          x-max-length-bytes = 67108864
+        ");
     }
 
     #[test]

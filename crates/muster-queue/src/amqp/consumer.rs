@@ -17,6 +17,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use muster_domain::backoff::Schedule;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,9 @@ const GIVE_BACK_DEADLINE: Duration = Duration::from_millis(700);
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 /// How often the state of a channel is looked at beside its stream: a stream can end in silence.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often a consumer that gets nothing asks whether there is something.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// A delivery with the channel that it came on.
 struct Received {
@@ -182,7 +186,6 @@ impl Keeper {
             if stop.is_cancelled() {
                 break;
             }
-            count(&self.state.counters.consumer_rebuilds);
             if failures > 0 {
                 let pause = Schedule::RECONNECT.delay(failures, rand::random());
                 stop.run_until_cancelled(sleep(pause)).await;
@@ -219,17 +222,23 @@ impl Keeper {
         self.state.consumers.fetch_add(1, Ordering::SeqCst);
         tracing::debug!(queue = self.queue, prefetch = self.prefetch, "consuming");
         let mut look = interval(LOOK);
+        let received = AtomicU64::new(0);
+        let mut deaf = pin!(self.deaf(&channel, &received));
         let cause = loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break None,
                 item = stream.next() => match item {
-                    Some(Ok(delivery)) => self.received(&channel, delivery),
+                    Some(Ok(delivery)) => {
+                        received.fetch_add(1, Ordering::Relaxed);
+                        self.received(&channel, delivery);
+                    }
                     Some(Err(error)) => break Some(error.to_string()),
                     // The broker cancelled it: after this the stream is silent for ever.
                     None => break Some("cancelled by the broker".to_owned()),
                 },
                 () = link.broken.cancelled() => break Some("connection lost".to_owned()),
+                cause = &mut deaf => break Some(cause),
                 _ = look.tick() => if !channel.channel.status().connected() {
                     break Some("channel closed".to_owned());
                 },
@@ -239,10 +248,45 @@ impl Keeper {
         match cause {
             Some(cause) => {
                 tracing::warn!(queue = self.queue, cause, "consumer lost");
-                drop(self.mailbox.take_all());
+                count(&self.state.counters.consumer_rebuilds);
+                for received in self.mailbox.take_all() {
+                    // Has an effect where only the consumer is lost, not its channel.
+                    drop(received.settler());
+                }
             }
             None => self.hand_back(&channel, stream).await,
         }
+    }
+
+    /// Waits until the consumer gets nothing although it has room and messages wait, and says so. RabbitMQ counts such
+    /// a consumer as active: see [`declare::PAUSE_BEFORE_AGAIN`].
+    async fn deaf(&self, channel: &OpenChannel, received: &AtomicU64) -> String {
+        let mut before = None;
+        loop {
+            sleep(PROBE).await;
+            let now = received.load(Ordering::Relaxed);
+            let idle = before == Some(now);
+            before = Some(now);
+            if !idle || channel.outstanding() >= usize::from(self.prefetch) {
+                continue;
+            }
+            match self.messages_wait(channel).await {
+                Ok(true) if received.load(Ordering::Relaxed) == now => {
+                    return "messages wait and none comes".to_owned();
+                }
+                Ok(_) => {}
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    /// True where messages wait now and a second later: what has just arrived does not count.
+    async fn messages_wait(&self, channel: &OpenChannel) -> lapin::Result<bool> {
+        if declare::messages(&channel.channel, self.queue).await? == 0 {
+            return Ok(false);
+        }
+        sleep(LOOK).await;
+        Ok(declare::messages(&channel.channel, self.queue).await? > 0)
     }
 
     fn received(&self, channel: &Arc<OpenChannel>, delivery: lapin::message::Delivery) {

@@ -12,6 +12,12 @@ use tokio::time::timeout;
 /// Time for one answer of the broker; making a quorum queue takes it some hundred milliseconds.
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Pause before a queue that went away is declared again on a running connection. Up to RabbitMQ 3.x a channel whose
+/// queue was deleted and made again before it noticed registers its consumers at the new queue by itself
+/// (`rabbit_channel.erl`, `handle_consuming_queue_down_or_eol`), and over a quorum queue these get nothing: the channel
+/// goes on counting with the old queue's numbers and takes each message for one that it had.
+pub(crate) const PAUSE_BEFORE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Declares or verifies everything, on a channel of its own: a refusal closes it.
 pub(crate) async fn apply(
     connection: &Connection,
@@ -60,7 +66,7 @@ async fn declare_exchange(channel: &Channel, exchange: &Exchange, mode: Topology
 
 async fn declare_queue(channel: &Channel, queue: &Queue, mode: TopologyMode) -> lapin::Result<()> {
     match mode {
-        TopologyMode::Verify => look_for_queue(channel, queue).await.map(|_| ()),
+        TopologyMode::Verify => look_for_queue(channel, queue.name).await.map(|_| ()),
         TopologyMode::Declare => {
             make_queue(channel, queue).await?;
             let (name, exchange, key) = (queue.name.into(), queue.exchange.into(), queue.routing_key.into());
@@ -83,9 +89,14 @@ pub(crate) async fn make_queue(channel: &Channel, queue: &Queue) -> lapin::Resul
 }
 
 /// Looks for a queue without making it.
-pub(crate) async fn look_for_queue(channel: &Channel, queue: &Queue) -> lapin::Result<lapin::Queue> {
+pub(crate) async fn look_for_queue(channel: &Channel, name: &'static str) -> lapin::Result<lapin::Queue> {
     let options = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
-    answer(channel.queue_declare(queue.name.into(), options, FieldTable::default())).await
+    answer(channel.queue_declare(name.into(), options, FieldTable::default())).await
+}
+
+/// How many messages wait in a queue.
+pub(crate) async fn messages(channel: &Channel, queue: &'static str) -> lapin::Result<u32> {
+    look_for_queue(channel, queue).await.map(|queue| queue.message_count())
 }
 
 fn arguments(queue: &Queue) -> FieldTable {

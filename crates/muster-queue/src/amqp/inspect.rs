@@ -62,7 +62,7 @@ pub async fn inspect(options: AmqpOptions) -> Result<Vec<QueueReport>, ConnectEr
 async fn look(connection: &Connection, address: &str, queue: &Queue) -> QueueState {
     let found = async {
         let channel = answer(connection.create_channel()).await?;
-        declare::look_for_queue(&channel, queue).await
+        declare::look_for_queue(&channel, queue.name).await
     };
     let found = match found.await {
         Ok(found) => found,

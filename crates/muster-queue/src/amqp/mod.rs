@@ -4,7 +4,7 @@
 mod address;
 mod connection;
 mod consumer;
-mod declare;
+pub(crate) mod declare;
 mod error;
 mod inspect;
 mod link;

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Messages on the way to the broker at a time.
 const LARGEST_BATCH: usize = 256;
@@ -26,9 +26,6 @@ const LARGEST_BATCH: usize = 256;
 pub(crate) const INBOX: usize = 64;
 /// Time for the last batch when the transport closes.
 const LAST_BATCH_DEADLINE: Duration = Duration::from_millis(1500);
-/// Pause between declarations that unroutable messages ask for.
-const REDECLARE_PAUSE: Duration = Duration::from_secs(5);
-
 /// A message to publish.
 pub(crate) struct Outgoing {
     pub(crate) exchange: &'static str,
@@ -54,7 +51,8 @@ pub(crate) struct Publisher {
     pub(crate) state: Arc<State>,
     pub(crate) live: LiveLink,
     pub(crate) inbox: mpsc::Receiver<Order>,
-    pub(crate) redeclared: Option<Instant>,
+    /// When the topology is declared again.
+    pub(crate) redeclare_at: Option<Instant>,
 }
 
 /// Why a channel is not used any more.
@@ -97,6 +95,7 @@ impl Publisher {
     async fn next_link(&mut self) -> Option<Arc<Link>> {
         loop {
             tokio::select! {
+                biased;
                 () = self.state.closing.cancelled() => return None,
                 link = link::wait_for(&mut self.live) => return link,
                 Some(order) = self.inbox.recv() => refuse(order),
@@ -133,6 +132,10 @@ impl Publisher {
             let order = tokio::select! {
                 biased;
                 () = link.broken.cancelled() => return Ended::Broken,
+                () = sleep_until(self.redeclare_at.unwrap_or_else(Instant::now)), if self.redeclare_at.is_some() => {
+                    self.redeclare(link).await;
+                    continue;
+                }
                 order = self.inbox.recv() => order,
                 () = self.state.closing.cancelled() => return Ended::Closing,
             };
@@ -142,7 +145,7 @@ impl Publisher {
                 continue;
             }
             let orders = self.more_orders(order);
-            if let Err(ended) = self.publish(link, channel, orders).await {
+            if let Err(ended) = self.publish(channel, orders).await {
                 return ended;
             }
         }
@@ -160,7 +163,7 @@ impl Publisher {
         orders
     }
 
-    async fn publish(&mut self, link: &Link, channel: &Channel, orders: Vec<Order>) -> Result<(), Ended> {
+    async fn publish(&mut self, channel: &Channel, orders: Vec<Order>) -> Result<(), Ended> {
         let mut outcomes = Vec::new();
         let messages: Vec<&Outgoing> = orders.iter().flat_map(|order| &order.messages).collect();
         let mut ended = None;
@@ -175,15 +178,14 @@ impl Publisher {
                 }
             }
         }
-        let unroutable = outcomes.contains(&PublishOutcome::Unroutable);
+        if outcomes.contains(&PublishOutcome::Unroutable) && self.redeclare_at.is_none() {
+            self.redeclare_at = Some(Instant::now() + declare::PAUSE_BEFORE_AGAIN);
+        }
         let mut outcomes = outcomes.into_iter();
         for order in orders {
             let own = outcomes.by_ref().take(order.messages.len()).collect();
             // A caller that went away hears nothing; what it published is harmless.
             let _ = order.reply.send(own);
-        }
-        if unroutable && ended.is_none() {
-            self.redeclare(link).await;
         }
         ended.map_or(Ok(()), Err)
     }
@@ -237,10 +239,7 @@ impl Publisher {
 
     /// A queue or binding is gone: declares everything anew, so that the next attempt finds it.
     async fn redeclare(&mut self, link: &Link) {
-        if self.redeclared.is_some_and(|last| last.elapsed() < REDECLARE_PAUSE) {
-            return;
-        }
-        self.redeclared = Some(Instant::now());
+        self.redeclare_at = None;
         tracing::warn!(address = %link.address, "unroutable messages, the topology is declared anew");
         if let Err(error) =
             declare::apply(&link.connection, &link.address, self.dialer.options.topology).await

@@ -39,6 +39,11 @@ impl OpenChannel {
         self.unsettled().insert(tag);
     }
 
+    /// Deliveries in hand or on their way back.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.unsettled().len()
+    }
+
     fn unsettled(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -68,7 +68,7 @@ impl AmqpTransport {
             state: state.clone(),
         });
         let live = publishing.live.subscribe();
-        transport.work.spawn(Publisher { dialer, state, live, inbox, redeclared: None }.run());
+        transport.work.spawn(Publisher { dialer, state, live, inbox, redeclare_at: None }.run());
         transport.supervisors.spawn(publishing.run(first.0));
         transport.supervisors.spawn(consuming.run(first.1));
         Ok(transport)
