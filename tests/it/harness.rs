@@ -46,15 +46,15 @@ async fn an_sqlite_database_vanishes_with_its_folder() {
 async fn publish(broker: &TestBroker, queue: &str) {
     const PERSISTENT: u8 = 2;
     let connection = broker.connect().await;
-    let channel = connection.create_channel().await.unwrap();
+    let channel = connection.create_channel().await.expect("open a channel");
     let options = QueueDeclareOptions::durable();
-    channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
-    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    channel.queue_declare(queue.into(), options, FieldTable::default()).await.expect("declare a queue");
+    channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
     let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
     let options = BasicPublishOptions::default();
     let confirm =
-        channel.basic_publish("".into(), queue.into(), options, b"hello", properties).await.unwrap();
-    assert!(confirm.await.unwrap().is_ack());
+        channel.basic_publish("".into(), queue.into(), options, b"hello", properties).await.expect("publish");
+    assert!(confirm.await.expect("a confirm").is_ack());
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn a_child_sees_nothing_of_the_developers_environment() {
 
 /// A server that answers every piece with itself, behind a proxy, and a connection to it.
 async fn echo() -> (Proxy, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = listener.local_addr().unwrap().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let target = listener.local_addr().expect("its address").to_string();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -156,7 +156,7 @@ async fn echo() -> (Proxy, TcpStream) {
     });
     let proxy = Proxy::start(&target).await;
     assert_eq!(proxy.through(&format!("amqp://u:p@{target}/v")), format!("amqp://u:p@{}/v", proxy.address()));
-    let client = TcpStream::connect(proxy.address()).await.unwrap();
+    let client = TcpStream::connect(proxy.address()).await.expect("connect");
     (proxy, client)
 }
 

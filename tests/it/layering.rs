@@ -93,7 +93,8 @@ fn our_crates_use_only_what_lies_below_them() {
         };
         for dependency in member.dependencies.iter().filter(|d| ours.contains(d.name.as_str())) {
             let name = dependency.name.as_str();
-            if !allowed.contains(&name) && !(dependency.dev && FOR_TESTS.contains(&name)) {
+            let for_tests = dependency.dev && FOR_TESTS.contains(&name);
+            if !allowed.contains(&name) && !for_tests {
                 complaints.push(format!("{} may not use {name}", member.name));
             }
         }

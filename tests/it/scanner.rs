@@ -20,9 +20,7 @@ pub(crate) fn code(text: &str) -> String {
             let close = [b"\"".as_slice(), &b"#".repeat(hashes)].concat();
             let end = find(rest, &close, open);
             at = blank(&mut out, at + open..at + end) + close.len();
-        } else if rest[0] == b'"' {
-            at = blank(&mut out, at + 1..at + quoted(rest)) + 1;
-        } else if rest[0] == b'\'' && is_character(rest) {
+        } else if rest[0] == b'"' || is_character(rest) {
             at = blank(&mut out, at + 1..at + quoted(rest)) + 1;
         } else {
             at += 1;
@@ -59,9 +57,10 @@ pub(crate) fn bracketed(code: &str, open: usize) -> Range<usize> {
 
 /// The arguments inside brackets: split at the commas that lie in no inner bracket.
 pub(crate) fn arguments(code: &str, brackets: &Range<usize>) -> Vec<Range<usize>> {
-    let (mut depth, mut start) = (0_usize, brackets.start + 1);
+    let inside = brackets.start + 1..brackets.end - 1;
+    let (mut depth, mut start) = (0_usize, inside.start);
     let mut arguments = Vec::new();
-    for at in start..brackets.end - 1 {
+    for at in inside.clone() {
         match code.as_bytes()[at] {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth -= 1,
@@ -72,7 +71,7 @@ pub(crate) fn arguments(code: &str, brackets: &Range<usize>) -> Vec<Range<usize>
             _ => {}
         }
     }
-    arguments.push(start..brackets.end - 1);
+    arguments.push(start..inside.end);
     arguments
 }
 
@@ -91,6 +90,22 @@ pub(crate) fn first_test_line(path: &str, code: &str) -> usize {
     let starts =
         |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{');
     lines.windows(2).position(starts).map_or(usize::MAX, |position| position + 1)
+}
+
+/// The places of the modules that a file declares only for tests: what the path of such a module's files starts
+/// with, up to `.rs` or the next folder.
+pub(crate) fn test_modules(path: &str, code: &str) -> Vec<String> {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let own = match file {
+        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+        _ => format!("{folder}/{}", file.trim_end_matches(".rs")),
+    };
+    let lines: Vec<_> = code.lines().map(str::trim).collect();
+    let declared = |pair: &[&str]| {
+        let (_, name) = pair[1].strip_suffix(';')?.rsplit_once("mod ")?;
+        (pair[0] == "#[cfg(test)]").then(|| format!("{own}/{name}"))
+    };
+    lines.windows(2).filter_map(declared).collect()
 }
 
 fn blank(out: &mut [u8], range: Range<usize>) -> usize {
@@ -141,9 +156,9 @@ fn quoted(bytes: &[u8]) -> usize {
 
 /// Whether a single quote begins a character and not a lifetime.
 fn is_character(bytes: &[u8]) -> bool {
-    match bytes.get(1) {
-        Some(b'\\') => true,
-        Some(first) => {
+    match (bytes[0], bytes.get(1)) {
+        (b'\'', Some(b'\\')) => true,
+        (b'\'', Some(first)) => {
             let length = match first {
                 0xF0.. => 4,
                 0xE0.. => 3,
@@ -152,7 +167,7 @@ fn is_character(bytes: &[u8]) -> bool {
             };
             bytes.get(1 + length) == Some(&b'\'')
         }
-        None => false,
+        _ => false,
     }
 }
 
@@ -164,6 +179,14 @@ fn literals_and_comments_are_blanked_in_place() {
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(squeezed(&code(text)), squeezed(expected));
     assert_eq!(code(text).len(), text.len());
+}
+
+#[test]
+fn modules_for_tests_are_found() {
+    let code = "#[cfg(test)]\nmod a;\nmod b;\n#[cfg(test)]\npub(crate) mod c;\n#[cfg(test)]\nmod d {\n}";
+    assert_eq!(test_modules("x/src/y.rs", code), ["x/src/y/a", "x/src/y/c"]);
+    assert_eq!(test_modules("x/src/lib.rs", code), ["x/src/a", "x/src/c"]);
+    assert_eq!(first_test_line("x/src/y.rs", code), 6);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rules that every source file keeps. Needles are composed where this file would find itself.
 
-use crate::scanner::{arguments, bracketed, code, first_test_line, line_of, occurrences};
+use crate::scanner::{arguments, bracketed, code, first_test_line, line_of, occurrences, test_modules};
 use crate::workspace::{Source, none, sources};
 
 /// The longest Rust file: what is longer holds more than one responsibility.
@@ -22,7 +22,18 @@ fn rust() -> Vec<Rust> {
         let code = code(&text);
         Rust { first_test_line: first_test_line(&path, &code), path, text, code }
     };
-    sources(&["rs"]).into_iter().map(read).collect()
+    let mut files: Vec<_> = sources(&["rs"]).into_iter().map(read).collect();
+    let modules: Vec<_> = files.iter().flat_map(|file| test_modules(&file.path, &file.code)).collect();
+    for file in &mut files {
+        let belongs = |module: &String| {
+            let rest = file.path.strip_prefix(module.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        if modules.iter().any(belongs) {
+            file.first_test_line = 1;
+        }
+    }
+    files
 }
 
 impl Rust {
@@ -104,7 +115,11 @@ fn nothing_is_silenced() {
         |what: &'static str| move |_: &Rust, _: usize| Some(format!("{what} hides what must be mended"));
     none(&judge(concat!("#[ig", "nore"), found("an ignored test")));
     none(&judge("allow(dead_code)", found("allowed dead code")));
-    none(&judge("expect(dead_code", found("expected dead code")));
+    let expected = |file: &Rust, at: usize| {
+        (file.line(at) < file.first_test_line)
+            .then(|| "expected dead code hides what must be mended".to_owned())
+    };
+    none(&judge("expect(dead_code", expected));
 }
 
 #[test]
