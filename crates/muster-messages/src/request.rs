@@ -120,6 +120,14 @@ impl Request {
     }
 }
 
+/// Checks the name of a credential as every request that names one is checked; a secret is no name.
+///
+/// # Errors
+/// [`RejectedRequest`], which never repeats the name.
+pub fn check_credential_name(name: &str) -> Result<(), RejectedRequest> {
+    checks::credential_name(name)
+}
+
 /// Connect organizations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "OnboardingDocument", into = "OnboardingDocument")]

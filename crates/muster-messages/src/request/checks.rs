@@ -98,6 +98,14 @@ pub(super) fn credential(name: &str) -> Result<(), RejectedRequest> {
     Err(RejectedRequest::invalid("data.credential", reason, remedy))
 }
 
+/// The name of a credential that stands alone, outside of a request.
+pub(super) fn credential_name(name: &str) -> Result<(), RejectedRequest> {
+    if looks_like_secret(name) {
+        return Err(RejectedRequest::contains_secret("data.credential"));
+    }
+    credential(name)
+}
+
 pub(super) fn organization(field: &str, name: &OrganizationName) -> Result<(), RejectedRequest> {
     let name = name.as_str();
     let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -2,6 +2,7 @@
 
 use super::Assessments;
 use super::row::{COLUMNS, assessment};
+use crate::changes::AssessmentId;
 use crate::error::StoreError;
 use crate::inventory::row::key;
 use crate::session::{Row, places};
@@ -31,6 +32,10 @@ pub struct AssessmentFilter {
     pub project: Option<String>,
     /// Of this resource.
     pub resource_id: Option<ResourceId>,
+    /// In which order they come.
+    pub order: AssessmentOrder,
+    /// Only after this one in the order of ids: the last one of the page before.
+    pub after: Option<AssessmentId>,
     /// Skip so many.
     pub offset: u64,
     /// At most so many; absent: all.
@@ -48,8 +53,30 @@ impl Default for AssessmentFilter {
             project_id: None,
             project: None,
             resource_id: None,
+            order: AssessmentOrder::Names,
+            after: None,
             offset: 0,
             limit: None,
+        }
+    }
+}
+
+/// In which order assessments come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AssessmentOrder {
+    /// By organization, project, resource and recommendation: for people. Every page sorts all.
+    #[default]
+    Names,
+    /// By the ids of resource and recommendation: pages of a long list, each as fast as the first; with
+    /// [`AssessmentFilter::after`] none is left out or given twice while others write.
+    Ids,
+}
+
+impl AssessmentOrder {
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Names => "o.name, p.name, r.name, r.id, a.recommendation",
+            Self::Ids => "a.resource_id, a.recommendation",
         }
     }
 }
@@ -72,7 +99,7 @@ pub struct AssessmentView {
 }
 
 impl Assessments {
-    /// Assessments by organization, project, resource and recommendation.
+    /// Assessments with the names of what they are about.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
@@ -84,7 +111,8 @@ impl Assessments {
             "SELECT {COLUMNS}, r.connector_id, r.kind, r.organization_id, r.project_id, r.external_id, \
                 r.name AS resource_name, p.name AS project_name, o.name AS organization_name \
              FROM assessment a JOIN resource r ON r.id = a.resource_id {JOINS} WHERE {conditions} \
-             ORDER BY o.name, p.name, r.name, r.id, a.recommendation LIMIT ${} OFFSET ${}",
+             ORDER BY {} LIMIT ${} OFFSET ${}",
+            filter.order.columns(),
             parameters.len() - 1,
             parameters.len()
         );
@@ -93,13 +121,13 @@ impl Assessments {
 }
 
 /// The organization and the project of a resource `r`.
-const JOINS: &str = "
+pub(super) const JOINS: &str = "
     LEFT JOIN resource o ON o.connector_id = r.connector_id AND o.organization_id = r.organization_id
         AND o.kind = 'organization'
     LEFT JOIN resource p ON p.connector_id = r.connector_id AND p.organization_id = r.organization_id
         AND p.kind = 'project' AND p.project_id = r.project_id";
 
-fn conditions(filter: &AssessmentFilter) -> (String, Vec<Value>) {
+pub(super) fn conditions(filter: &AssessmentFilter) -> (String, Vec<Value>) {
     let mut conditions = vec!["1 = 1".to_owned()];
     let mut parameters: Vec<Value> = Vec::new();
     if !filter.recommendations.is_empty() {
@@ -122,6 +150,11 @@ fn conditions(filter: &AssessmentFilter) -> (String, Vec<Value>) {
     add("r.project_id =", filter.project_id.map(|id| id.0.into()));
     add("lower(p.name) =", filter.project.as_ref().map(|name| name.to_lowercase().into()));
     add("a.resource_id =", filter.resource_id.map(|id| id.0.into()));
+    if let Some(after) = filter.after {
+        parameters.extend([Value::from(after.resource_id.0), Value::from(after.recommendation.0)]);
+        let (resource, recommendation) = (parameters.len() - 1, parameters.len());
+        conditions.push(format!("(a.resource_id, a.recommendation) > (${resource}, ${recommendation})"));
+    }
     (conditions.join(" AND "), parameters)
 }
 

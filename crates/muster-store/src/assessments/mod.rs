@@ -1,9 +1,11 @@
 //! Assessments: what rules compare with, what people list, what was before.
 
+mod groups;
 mod list;
 mod row;
 
-pub use list::{AssessmentFilter, AssessmentView};
+pub use groups::AssessmentGroup;
+pub use list::{AssessmentFilter, AssessmentOrder, AssessmentView};
 
 use crate::Store;
 use crate::changes::AssessmentId;

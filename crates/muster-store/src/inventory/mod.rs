@@ -1,5 +1,6 @@
 //! The inventory: resources, what was read of them, who claims which organization.
 
+mod by_organization;
 mod list_check;
 mod readings;
 pub(crate) mod row;
