@@ -100,3 +100,14 @@ impl Cli {
         matches!(self.command, Command::Up | Command::Worker(_) | Command::Scheduler | Command::Api)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Conflict = 5,
     /// A database, broker or service is out of reach.
     Unavailable = 7,
+    /// What was found is worse than `--fail-on` allows.
+    PolicyGate = 10,
 }
 
 /// An error with the code that the process ends with.
@@ -55,6 +57,12 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
+impl From<muster_messages::request::RejectedRequest> for Failed {
+    fn from(rejection: muster_messages::request::RejectedRequest) -> Self {
+        Self::usage(rejection)
+    }
+}
+
 impl From<std::io::Error> for Failed {
     fn from(error: std::io::Error) -> Self {
         Self::new(Exit::Failure, error.to_string())
@@ -71,8 +79,8 @@ impl From<muster_store::StoreError> for Failed {
     fn from(error: muster_store::StoreError) -> Self {
         use muster_store::StoreError;
         let exit = match &error {
-            StoreError::Unavailable(_) => Exit::Unavailable,
-            StoreError::Conflict { .. } => Exit::Conflict,
+            StoreError::Unavailable(_) | StoreError::Serialization(_) => Exit::Unavailable,
+            StoreError::Conflict { .. } | StoreError::Transition(_) => Exit::Conflict,
             StoreError::NotFound { .. } => Exit::NotFound,
             _ => Exit::Failure,
         };

@@ -5,8 +5,10 @@ mod commands;
 mod embedded;
 mod exit;
 mod fleet;
+mod lookup;
 mod output;
 mod process;
+mod session;
 
 use clap::Parser as _;
 use cli::Cli;
@@ -34,7 +36,8 @@ fn start(cli: Cli) -> Result<(), Failed> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return Err(Failed::new(exit::Exit::Failure, "another TLS provider is installed already"));
     }
-    let threads = std::thread::available_parallelism().map_or(FEWEST_THREADS, |found| found.get().max(FEWEST_THREADS));
+    let threads =
+        std::thread::available_parallelism().map_or(FEWEST_THREADS, |found| found.get().max(FEWEST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
         let format = log_format(&cli);
