@@ -6,6 +6,8 @@ pub mod audit;
 pub mod budget;
 pub mod changes;
 pub mod clock;
+#[cfg(test)]
+mod conformance;
 pub mod connectors;
 pub mod credentials;
 pub mod dead_letters;

@@ -13,11 +13,14 @@ use muster_messages::TraceContext;
 use sea_orm::Value;
 use std::collections::{HashMap, HashSet};
 
+/// Class of the failure of a job whose changes the database refuses.
+pub const REFUSED_CLASS: &str = "changes_refused";
 /// Rows of one statement that ends jobs.
 const ENDS_PER_STATEMENT: usize = 500;
 
 impl Ledger {
-    /// Ends runs; one answer per finish, in order. Finishes whose lease is lost are left out, all others commit.
+    /// Ends runs; one answer per finish, in order. Finishes whose lease is lost are left out, all others commit. One
+    /// whose changes the database refuses must not take the group with it: its job is dead, with the reason.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: nothing is committed; the same finishes may be tried again.
@@ -25,7 +28,35 @@ impl Ledger {
         if finishes.is_empty() {
             return Ok(Vec::new());
         }
-        let finishes = finishes.as_slice();
+        match self.finish_group(&finishes).await {
+            Err(error) if !error.is_passing() => self.finish_each(finishes, &error).await,
+            answers => answers,
+        }
+    }
+
+    async fn finish_each(
+        &self,
+        finishes: Vec<Finish>,
+        group_error: &StoreError,
+    ) -> Result<Vec<Finished>, StoreError> {
+        tracing::warn!(error = %group_error, count = finishes.len(), "a group of finishes is refused, trying each");
+        let mut answers = Vec::with_capacity(finishes.len());
+        for finish in finishes {
+            let lease = finish.lease;
+            let answer = match self.finish_group(&[finish]).await {
+                Err(error) if !error.is_passing() => {
+                    tracing::error!(job.id = %lease.job_id, error = %error, "job is dead: its changes are refused");
+                    let end = End::Dead { class: REFUSED_CLASS.to_owned(), message: error.to_string() };
+                    self.finish_group(&[Finish { lease, changes: Changes::default(), end }]).await
+                }
+                answer => answer,
+            };
+            answers.extend(answer?);
+        }
+        Ok(answers)
+    }
+
+    async fn finish_group(&self, finishes: &[Finish]) -> Result<Vec<Finished>, StoreError> {
         let installation = self.store.installation_id().await?;
         let max_attempts = self.store.inner.max_attempts;
         self.store

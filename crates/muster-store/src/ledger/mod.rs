@@ -11,6 +11,7 @@ pub(crate) mod row;
 mod sweep;
 
 pub use claim::{CRASH_LIMIT_CLASS, INCONSISTENT_CLASS};
+pub use finish::REFUSED_CLASS;
 pub use list::{JobCount, JobFilter, RoleLoad};
 pub use sweep::{LEASE_EXPIRED_CLASS, Reclaimed};
 

@@ -1,0 +1,107 @@
+//! Credentials at rest.
+
+use super::fixtures::{connector, new_connector};
+use super::{Bench, on_both};
+use crate::session::values;
+use crate::{KeyRing, StoreError};
+use muster_domain::connector::ConnectorEvent;
+use muster_domain::credential::CredentialKind::PersonalAccessToken;
+use secrecy::{ExposeSecret, SecretString};
+
+on_both!(
+    a_secret_comes_back_as_it_was,
+    another_key_does_not_open_it,
+    a_secret_moved_to_another_row_does_not_open,
+    keys_rotate,
+    without_a_key_nothing_is_stored,
+    a_credential_in_use_stays,
+);
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+async fn a_secret_comes_back_as_it_was(bench: Bench) {
+    let credentials = bench.store.credentials();
+    let stored = credentials.put("token", PersonalAccessToken, &secret("größe✓")).await.expect("put");
+    assert_eq!(credentials.reveal(stored.id).await.expect("reveal").expose_secret(), "größe✓");
+    let again = credentials.put("token", PersonalAccessToken, &secret("second")).await.expect("put");
+    assert_eq!(again.id, stored.id, "a renewed secret keeps its id");
+    assert_eq!(credentials.reveal(stored.id).await.expect("reveal").expose_secret(), "second");
+    assert_eq!(credentials.list().await.expect("list"), [again.clone()]);
+    assert_eq!(credentials.get_by_name("token").await.expect("get"), Some(again));
+    let row = bench.store.reader().one("credential", "SELECT ciphertext FROM credential", values![]).await;
+    let ciphertext: Vec<u8> = row.expect("row").expect("row").get("ciphertext").expect("bytes");
+    assert!(!ciphertext.windows(6).any(|window| window == b"second"));
+}
+
+async fn another_key_does_not_open_it(bench: Bench) {
+    let stored =
+        bench.store.credentials().put("token", PersonalAccessToken, &secret("s3cret")).await.expect("put");
+    let other = bench
+        .another(|options| {
+            options.encryption = Some(KeyRing::new(&KeyRing::generate_key(), &[]).expect("a key"));
+        })
+        .await;
+    let error = other.credentials().reveal(stored.id).await.expect_err("it does not open");
+    assert!(matches!(error, StoreError::Encryption(_)));
+    assert!(!error.to_string().contains("s3cret"));
+    // The right key under a wrong name is as good as another key.
+    let rename = "UPDATE credential SET key_id = 'ffffffffffffffff'";
+    bench.store.reader().run(rename, values![]).await.expect("rename");
+    let error = bench.store.credentials().reveal(stored.id).await.expect_err("it does not open");
+    assert!(error.to_string().contains("ffffffffffffffff"), "{error}");
+}
+
+async fn a_secret_moved_to_another_row_does_not_open(bench: Bench) {
+    let credentials = bench.store.credentials();
+    let admin = credentials.put("admin", PersonalAccessToken, &secret("powerful")).await.expect("put");
+    let guest = credentials.put("guest", PersonalAccessToken, &secret("harmless")).await.expect("put");
+    let steal = "UPDATE credential SET (nonce, ciphertext) = \
+                 (SELECT nonce, ciphertext FROM credential WHERE id = $1) WHERE id = $2";
+    bench.store.reader().run(steal, values![admin.id.0, guest.id.0]).await.expect("move");
+    assert!(matches!(credentials.reveal(guest.id).await, Err(StoreError::Encryption(_))));
+    assert_eq!(credentials.reveal(admin.id).await.expect("reveal").expose_secret(), "powerful");
+}
+
+async fn keys_rotate(bench: Bench) {
+    let (old_key, new_key) = (KeyRing::generate_key(), KeyRing::generate_key());
+    let old = bench.another(|options| options.encryption = KeyRing::new(&old_key, &[]).ok()).await;
+    let stored = old.credentials().put("token", PersonalAccessToken, &secret("kept")).await.expect("put");
+    let both = bench
+        .another(|options| options.encryption = KeyRing::new(&new_key, std::slice::from_ref(&old_key)).ok())
+        .await;
+    assert_eq!(both.credentials().reveal(stored.id).await.expect("reveal").expose_secret(), "kept");
+    assert_eq!(both.credentials().rotate_keys().await.expect("rotate"), 1);
+    assert_eq!(both.credentials().rotate_keys().await.expect("rotate"), 0);
+    let new = bench.another(|options| options.encryption = KeyRing::new(&new_key, &[]).ok()).await;
+    assert_eq!(new.credentials().reveal(stored.id).await.expect("reveal").expose_secret(), "kept");
+    assert!(old.credentials().reveal(stored.id).await.is_err());
+    for wrong in ["", "not base64!", "c2hvcnQ="] {
+        assert!(KeyRing::new(&secret(wrong), &[]).is_err());
+    }
+}
+
+async fn without_a_key_nothing_is_stored(bench: Bench) {
+    let keyless = bench.another(|options| options.encryption = None).await;
+    let error =
+        keyless.credentials().put("token", PersonalAccessToken, &secret("x")).await.expect_err("no key");
+    assert!(matches!(error, StoreError::Encryption(_)));
+    assert!(keyless.credentials().list().await.expect("list").is_empty());
+}
+
+async fn a_credential_in_use_stays(bench: Bench) {
+    let connectors = bench.store.connectors();
+    let connector = connector(&bench.store, "main").await;
+    let error = bench.store.credentials().delete(connector.credential_id).await.expect_err("in use");
+    assert!(matches!(&error, StoreError::Conflict { what, .. } if what.contains("main")), "{error}");
+    for event in [ConnectorEvent::Remove, ConnectorEvent::RemovalFinished] {
+        let transition = super::connectors::transition(connector.id, event);
+        connectors.transition(&transition, &[]).await.expect("transition");
+    }
+    bench.store.credentials().delete(connector.credential_id).await.expect("free now");
+    let gone = bench.store.credentials().delete(connector.credential_id).await;
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })));
+    let fresh = super::fixtures::credential(&bench.store, "fresh").await;
+    connectors.create(&new_connector("main", fresh), &[]).await.expect("the name is free again");
+}
