@@ -1,5 +1,7 @@
 //! The one integration binary: a module per behaviour, sorted by name.
 
+/// What a pass costs, and that an unchanged one writes nothing.
+mod cost;
 /// What the harness itself promises: databases, virtual hosts, processes, the proxy, waiting.
 mod harness;
 /// Who may depend on whom: the table of `crates/README.md`, held by the manifests.
@@ -10,5 +12,11 @@ mod map;
 mod scanner;
 /// Rules that every source file keeps.
 mod source_rules;
+/// Workers that die, and workers that nobody gave work.
+mod take_over;
+/// The trace of a request is linked from the work that it caused.
+mod trace_link;
+/// The main job from end to end, embedded and as a fleet.
+mod whole_pass;
 /// What the gates read: members, manifests, source files.
 mod workspace;

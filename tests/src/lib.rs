@@ -3,6 +3,7 @@
 mod blocking;
 pub mod broker;
 pub mod database;
+pub mod fleet;
 mod management;
 pub mod processes;
 pub mod proxy;

@@ -25,8 +25,19 @@ pub enum LogFormat {
     Text,
 }
 
-/// What is logged when `RUST_LOG` says nothing.
-const DEFAULT_FILTER: &str = "info,sqlx=warn,lapin=warn,hyper=warn,reqwest=warn,sea_orm=warn";
+/// Who reads the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Those who run a service: everything that happens.
+    Operators,
+    /// The person who called a command: what is wrong.
+    Caller,
+}
+
+/// What services log when `RUST_LOG` says nothing.
+const SERVICE_FILTER: &str = "info,sqlx=warn,lapin=warn,hyper=warn,reqwest=warn,sea_orm=warn";
+/// What commands log when `RUST_LOG` says nothing: their data is elsewhere, a person wants to know what is wrong.
+const COMMAND_FILTER: &str = "warn,sqlx=error";
 /// How long the last spans may take on their way out; a collector that is down must not hold a process up.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -48,14 +59,22 @@ pub enum TelemetryError {
 }
 
 impl Telemetry {
-    /// Logs to standard error in `format`; spans go to a collector where `OTEL_EXPORTER_OTLP_ENDPOINT` names one.
+    /// Logs to standard error in `format`, for `audience`; spans go to a collector where `OTEL_EXPORTER_OTLP_ENDPOINT` names one.
     ///
     /// # Errors
     /// [`TelemetryError`].
-    pub fn install(service: &'static str, format: LogFormat) -> Result<Self, TelemetryError> {
+    pub fn install(
+        service: &'static str,
+        format: LogFormat,
+        audience: Audience,
+    ) -> Result<Self, TelemetryError> {
         let provider = build_provider(service)?;
         let tracer = provider.tracer("muster");
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+        let default = match audience {
+            Audience::Operators => SERVICE_FILTER,
+            Audience::Caller => COMMAND_FILTER,
+        };
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
         let logs = match format {
             LogFormat::Json => tracing_subscriber::fmt::layer()
                 .event_format(crate::telemetry::json::JsonWithTrace)

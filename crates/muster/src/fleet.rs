@@ -101,10 +101,9 @@ fn start_heartbeat(process: &Process, role: &'static str, slots: usize) {
 
 fn handlers(process: &Process, role: Role) -> Result<Vec<Arc<dyn Handler>>, Failed> {
     Ok(match role {
-        Role::Discovery => muster_discovery::handlers(
-            process.client()?,
-            hours(process.configuration.scheduling.sync_hours),
-        ),
+        Role::Discovery => {
+            muster_discovery::handlers(process.client()?, hours(process.configuration.scheduling.sync_hours))
+        }
         Role::Sync => muster_sync::handlers(process.client()?, &muster_rules::required_reads()),
         Role::Refresh => muster_refresh::handlers(),
     })

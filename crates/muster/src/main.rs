@@ -13,7 +13,7 @@ mod session;
 use clap::Parser as _;
 use cli::Cli;
 use exit::Failed;
-use muster_runtime::telemetry::{LogFormat, Telemetry};
+use muster_runtime::telemetry::{Audience, LogFormat, Telemetry};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -40,8 +40,8 @@ fn start(cli: Cli) -> Result<(), Failed> {
         std::thread::available_parallelism().map_or(FEWEST_THREADS, |found| found.get().max(FEWEST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
-        let format = log_format(&cli);
-        let telemetry = Telemetry::install("muster", format).map_err(Failed::usage)?;
+        let audience = if cli.serves() { Audience::Operators } else { Audience::Caller };
+        let telemetry = Telemetry::install("muster", log_format(&cli), audience).map_err(Failed::usage)?;
         let result = cli.run().await;
         telemetry.shutdown().await;
         result

@@ -6,8 +6,8 @@ use muster_azdo::{AzureDevOps, ClientOptions, Hosts};
 use muster_domain::SystemClock;
 use muster_domain::budget::BudgetSettings;
 use muster_queue::{
-    AmqpOptions, AmqpTransport, EventPublisher, FirstConnection, InProcessTransport, RequestSource, TicketTransport,
-    TopologyMode,
+    AmqpOptions, AmqpTransport, EventPublisher, FirstConnection, InProcessTransport, RequestSource,
+    TicketTransport, TopologyMode,
 };
 use muster_runtime::configuration::{Configuration, Topology};
 use muster_runtime::lifecycle::Shutdown;
@@ -96,7 +96,8 @@ impl Process {
                  or run every role in one process with `muster up`",
             ));
         }
-        let lock = if needs == Needs::AllInOne && is_sqlite(&configuration) { Some(folder.lock()?) } else { None };
+        let lock =
+            if needs == Needs::AllInOne && is_sqlite(&configuration) { Some(folder.lock()?) } else { None };
         let store = open_store(&configuration, durability).await?;
         if embedded {
             store.migrate().await?;
@@ -166,7 +167,10 @@ impl Process {
 }
 
 /// Opens the database of a configuration, with the keys of its credentials.
-pub(crate) async fn open_store(configuration: &Configuration, durability: Durability) -> Result<Store, Failed> {
+pub(crate) async fn open_store(
+    configuration: &Configuration,
+    durability: Durability,
+) -> Result<Store, Failed> {
     let folder = DataFolder::open(&configuration.data_folder())?;
     let (url, key) = match &configuration.database_url {
         Some(url) => (url.expose_secret().to_owned(), configuration.encryption_key.clone()),
@@ -182,7 +186,9 @@ pub(crate) async fn open_store(configuration: &Configuration, durability: Durabi
     };
     let encryption = match key {
         Some(key) => Some(KeyRing::new(&key, &[]).map_err(|error| {
-            Failed::usage(format!("MUSTER_ENCRYPTION_KEY cannot be used: {error}; it is base64 of 32 random bytes"))
+            Failed::usage(format!(
+                "MUSTER_ENCRYPTION_KEY cannot be used: {error}; it is base64 of 32 random bytes"
+            ))
         })?),
         None => None,
     };
@@ -190,7 +196,8 @@ pub(crate) async fn open_store(configuration: &Configuration, durability: Durabi
     options.encryption = encryption;
     options.durability = durability;
     options.crash_limit = configuration.worker.crash_limit;
-    options.max_connections = u32::try_from(configuration.worker.slots).unwrap_or(u32::MAX).saturating_add(SPARE_CONNECTIONS);
+    options.max_connections =
+        u32::try_from(configuration.worker.slots).unwrap_or(u32::MAX).saturating_add(SPARE_CONNECTIONS);
     Ok(Store::connect(options).await?)
 }
 

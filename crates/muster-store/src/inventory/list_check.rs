@@ -26,7 +26,8 @@ impl Inventory {
         F: Fn(&mut ListCheckDocument) -> T + Send + Sync,
     {
         let kind = ReadingKind::ListCheck;
-        let key = ReadingKey { connector_id, organization_id, project_id: None, kind, subject: String::new() };
+        let key =
+            ReadingKey { connector_id, organization_id, project_id: None, kind, subject: String::new() };
         let (id, change) = (reading_id(&key), Arc::new(change));
         self.store
             .transaction(|session| {
@@ -39,7 +40,8 @@ impl Inventory {
                     session
                         .run(MAKE, values![id, connector_id.0, organization_id.0, kind, document, hash])
                         .await?;
-                    let statement = format!("SELECT {READING_COLUMNS} FROM reading WHERE id = $1 {{for_update}}");
+                    let statement =
+                        format!("SELECT {READING_COLUMNS} FROM reading WHERE id = $1 {{for_update}}");
                     let row = session
                         .one("reading", &statement, values![id])
                         .await?

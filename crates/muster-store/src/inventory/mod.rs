@@ -1,6 +1,7 @@
 //! The inventory: resources, what was read of them, who claims which organization.
 
 mod by_organization;
+mod counts;
 mod list_check;
 mod readings;
 pub(crate) mod row;

@@ -71,6 +71,11 @@ impl std::str::FromStr for TstuLimit {
 }
 
 impl World {
+    /// Length of the sliding window.
+    pub(crate) fn window_seconds(&self) -> f64 {
+        self.window_seconds
+    }
+
     /// Starts it at `listen`.
     pub(crate) async fn start(&self, listen: SocketAddr) -> Result<RunningSimulator, Failed> {
         let options = SimulatorOptions {

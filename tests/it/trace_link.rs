@@ -1,0 +1,130 @@
+//! The trace of a request is linked from the work that it caused: over the ledger row, the AMQP header and the ticket.
+
+use async_trait::async_trait;
+use muster_domain::job::{JobKind, JobState, JobSubject, Role};
+use muster_domain::{ConnectorId, OrganizationName, ProjectId};
+use muster_queue::{AmqpOptions, AmqpTransport, InProcessTransport, TicketTransport};
+use muster_runtime::dispatcher::Dispatcher;
+use muster_runtime::lifecycle::Shutdown;
+use muster_runtime::metrics::Metrics;
+use muster_runtime::runner::{Runner, RunnerContext, RunnerSettings};
+use muster_runtime::telemetry::current_trace;
+use muster_runtime::{Handler, HandlerError, Outcome, Slice};
+use muster_store::changes::Changes;
+use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, JobFilter, NewJob};
+use muster_store::{Store, StoreOptions};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::broker::TestBroker;
+use tests::database::TestDatabase;
+use tests::waiting::{SOON, wait_until};
+use tracing_subscriber::layer::SubscriberExt as _;
+use uuid::Uuid;
+
+struct Nothing;
+
+#[async_trait]
+impl Handler for Nothing {
+    fn kind(&self) -> JobKind {
+        JobKind::ProjectRefresh
+    }
+
+    async fn handle(&self, _job: &ClaimedJob, _slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
+        Ok(Outcome::done(Changes::default()))
+    }
+}
+
+#[tokio::test]
+async fn work_over_amqp_is_linked_to_what_caused_it() {
+    let broker = TestBroker::vhost().await;
+    let database = TestDatabase::postgres().await;
+    let options = AmqpOptions::new(vec![broker.amqp_url()], "trace-link");
+    let transport = AmqpTransport::connect(options).await.unwrap();
+    the_link_is_there(&database, transport).await;
+}
+
+#[tokio::test]
+async fn work_in_process_is_linked_to_what_caused_it() {
+    let database = TestDatabase::sqlite();
+    the_link_is_there(&database, InProcessTransport::new()).await;
+}
+
+/// Runs on one thread, so that the subscriber of this test sees every span and those of other tests none.
+async fn the_link_is_there(database: &TestDatabase, transport: Arc<dyn TicketTransport>) {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+
+    let store = Store::connect(StoreOptions::new(database.url())).await.unwrap();
+    store.migrate().await.unwrap();
+    let producer = tracing::info_span!("accept request");
+    let trace = producer.in_scope(current_trace);
+    assert!(trace.is_some(), "the producer's span has a context");
+    drop(producer);
+    store.ledger().enqueue(&[job(trace)]).await.unwrap();
+    run_to_the_end(&store, transport).await;
+
+    // A pool may hold the span a moment longer than the work did.
+    wait_until("the span of the work is finished", SOON, async || {
+        let spans = exporter.get_finished_spans().unwrap();
+        spans.iter().any(|span| span.name == "process muster.v1.refresh")
+    })
+    .await;
+    let spans = exporter.get_finished_spans().unwrap();
+    let cause = spans.iter().find(|span| span.name == "accept request").unwrap();
+    let work = spans.iter().find(|span| span.name == "process muster.v1.refresh").unwrap();
+    let links: Vec<_> = work.links.iter().collect();
+    assert_eq!(links.len(), 1);
+    assert_eq!(links[0].span_context.trace_id(), cause.span_context.trace_id());
+    assert_eq!(links[0].span_context.span_id(), cause.span_context.span_id());
+    assert_ne!(work.span_context.trace_id(), cause.span_context.trace_id(), "linked, not a child");
+}
+
+fn job(trace: Option<muster_messages::TraceContext>) -> NewJob {
+    let connector = ConnectorId(Uuid::new_v4());
+    NewJob {
+        kind: JobKind::ProjectRefresh,
+        subject: JobSubject::project(connector, OrganizationName::new("contoso"), ProjectId(Uuid::new_v4())),
+        credential_id: None,
+        delay: Duration::ZERO,
+        priority: BACKGROUND_PRIORITY,
+        cause: "test".to_owned(),
+        trace,
+    }
+}
+
+async fn run_to_the_end(store: &Store, transport: Arc<dyn TicketTransport>) {
+    let metrics = Metrics::new().unwrap();
+    let shutdown = Shutdown::new();
+    let work_was_made = Arc::default();
+    Dispatcher {
+        store: store.clone(),
+        transport: Arc::clone(&transport),
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+        work_was_made: Arc::clone(&work_was_made),
+    }
+    .start();
+    let context = RunnerContext {
+        store: store.clone(),
+        transport: Arc::clone(&transport),
+        metrics,
+        shutdown: shutdown.clone(),
+        work_was_made,
+        owner: "test".to_owned(),
+    };
+    let minute = Duration::from_secs(60);
+    let settings = RunnerSettings { slots: 1, lease: minute, slice: minute, overrun: minute };
+    Runner::new(context, settings, Role::Refresh, vec![Arc::new(Nothing)]).start();
+    wait_until("the job is done", SOON, async || {
+        let jobs = store.ledger().list(&JobFilter::default()).await.unwrap();
+        jobs.iter().all(|job| job.state == JobState::Done)
+    })
+    .await;
+    shutdown.begin();
+    shutdown.drained().await;
+    transport.close().await;
+}
