@@ -1,5 +1,6 @@
 //! What a budget learns from an answer.
 
+use super::learning::Header;
 use super::state::{BudgetState, Told};
 use super::{BudgetSettings, ThrottleSignals};
 
@@ -7,9 +8,6 @@ use super::{BudgetSettings, ThrottleSignals};
 const LEAST_VARIANCE: f64 = 0.1;
 /// A limit outside of this is not believed, TSTU.
 const BELIEVABLE_LIMIT: std::ops::RangeInclusive<f64> = 1.0..=1e6;
-/// An answer without headers is not believed so soon after one with them, as a part of the window: some route may
-/// not carry them at all, and use falls only as calls leave the window.
-const HEADER_MEMORY: f64 = 1.0 / 30.0;
 /// How far one answer without headers lowers an estimate that is too high, of the difference.
 const RELAXATION: f64 = 0.5;
 
@@ -30,7 +28,8 @@ impl BudgetState {
             Some(remaining) => {
                 let remaining = remaining.clamp(0.0, limit);
                 self.hear_used(slot, limit - remaining, limit, now_ms);
-                self.told = Some(Told { remaining_tstu: remaining, at_ms: now_ms });
+                let first_ms = self.told.map_or(now_ms, |told| told.first_ms);
+                self.told = Some(Told { remaining_tstu: remaining, at_ms: now_ms, first_ms });
             }
             // A refusal without numbers may have other causes than this limit (concurrency, address): only a pause.
             None if signals.blocked || signals.retry_after.is_some() || signals.delay.is_some() => {}
@@ -43,7 +42,8 @@ impl BudgetState {
         // Nothing remaining says "at least": the service does not count below zero for us.
         if used < limit {
             let (counts, variance) = self.likely(slot, now_ms);
-            self.estimate.measure(&counts, used, variance, limit);
+            let header = Header { used, variance };
+            self.estimate.measure(&counts, header, self.blame(now_ms), limit);
         }
         // What the service counted can at most be what we hold: below that our values are too low, for certain.
         if let Some(held) = self.window.held_since(slot)
@@ -55,19 +55,16 @@ impl BudgetState {
 
     /// No header, although one was due if our certain sum is right.
     fn hear_nothing(&mut self, settings: &BudgetSettings, slot: i64, limit: f64, now_ms: i64) {
-        #[expect(clippy::cast_precision_loss, reason = "a window is minutes")]
-        let memory_ms = self.window.window_ms as f64 * HEADER_MEMORY;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
-        let recent = self.told.is_some_and(|told| ((now_ms - told.at_ms) as f64) < memory_ms);
-        if recent {
+        if self.heard(now_ms) {
             return;
         }
         let due = settings.headers_due_share * limit;
-        let newest = usize::try_from(self.window.newest - slot).unwrap_or(usize::MAX).saturating_add(1);
-        let certain = self.window.answered(newest..self.window.reach() - 1);
-        let used = self.estimate.used(&certain);
-        if used > due {
-            self.estimate.project(&certain, used + RELAXATION * (due - used), limit);
+        // What is answered by now was most likely counted by then; as much as is under way may not have been.
+        let (likely, _) = self.likely(slot, now_ms);
+        let bound = due + self.estimate.value(&self.window.unanswered());
+        let used = self.estimate.used(&likely);
+        if used > bound {
+            self.estimate.project(&likely, used + RELAXATION * (bound - used), limit);
         }
     }
 
@@ -87,10 +84,13 @@ impl BudgetState {
         let headers: f64 = window.answered_at(0).sum();
         let late = usize::try_from(window.newest - slot).unwrap_or(0);
         let edge_value = self.estimate.value(&edge);
-        let under_way = self.estimate.value(&window.unanswered());
+        let (arrived, unanswered) = window.unanswered_by_age();
+        counts.iter_mut().zip(&arrived).for_each(|(count, arrived)| *count += arrived);
+        let under_way = self.estimate.value(&unanswered);
+        let sharing = 1.0 + unanswered.iter().sum::<f64>();
         let since = self.estimate.value(&window.answered(0..late));
         let variance = edge_value * edge_value * part * (1.0 - part) * headers.max(1.0)
-            + (under_way * under_way) / 12.0
+            + under_way * under_way / 12.0 * sharing
             + since * since / 3.0;
         (counts, variance + LEAST_VARIANCE)
     }

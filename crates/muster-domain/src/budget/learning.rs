@@ -8,237 +8,123 @@
 //!   `R = 0` and `P` diagonal this is Kaczmarz' projection; with a common factor in `P` all costs scale together;
 //! * a bound (`U` at least, at most): the projection alone, `x += P z (bound - z·x) / z·P z`; `P` stays, for a bound is no
 //!   measurement;
-//! * time: `F` fades with the window, as the calls of somebody who stopped leave it, and its doubt grows back; costs
-//!   wander a little. So sudden load goes to `F`, which leaves again, and costs move only where differences in our
-//!   own counts explain what was seen;
-//! * surprise: an error beyond three standard deviations says that `P` is too small (a guess ten times off); `P` is
-//!   scaled until it is not.
+//! * time: `F` fades with the window, as the calls of somebody who stopped leave it (slowly while headers say what it
+//!   is), and its doubt grows back; costs wander a little;
+//! * surprise: an error beyond [`SURPRISE`] standard deviations says that the model is wrong, not the measurement. In the
+//!   first window with headers the guesses are to blame: all costs are scaled at once. Later somebody else is: the
+//!   doubt of `F` is raised to the error, so `F` takes it and leaves with it again, and what has been learned about
+//!   costs stays. A lasting error (a service that became dearer) moves from `F` to the costs as `F` fades.
 
-/// Cheapest call that is believed in, TSTU. A positive floor keeps every count worth something.
-pub(super) const CHEAPEST_TSTU: f64 = 0.001;
-/// Dearest call that is believed in, as a part of the limit: an empty window always has room for one call.
-pub(super) const DEAREST_SHARE: f64 = 0.25;
-/// Doubt of a first guess that all reads have in common: up to ten times off.
-const COMMON_DOUBT: f64 = 3.0;
-/// Doubt of a read's cost beside the others'; simple reads differ by a factor of six in the field.
-const SINGLE_DOUBT: f64 = 0.7;
+use super::estimate::{CHEAPEST_TSTU, DEAREST_SHARE, Estimate, dot, with_foreign};
+
 /// How far a cost wanders in one window, of itself.
 const COST_DRIFT: f64 = 0.03;
 /// What others may use without being noticed, of the limit: standard deviation.
-const FOREIGN_DOUBT: f64 = 0.02;
+const FOREIGN_DOUBT: f64 = 0.003;
 /// An error of more standard deviations than this is a surprise.
-const SURPRISE: f64 = 3.0;
-/// Doubt is never larger than this, of a cost (of the limit, for foreign use).
-const LARGEST_DOUBT: f64 = 10.0;
-/// Passes of a projection that keeps every unknown above its floor.
-const PASSES: usize = 4;
+const SURPRISE: f64 = 4.0;
+/// Guesses that would be off by more than this are not to blame: others have used the identity before us.
+const MOST_WRONG: f64 = 20.0;
+/// An error that leads back to no foreign use is believed by this part at once: without it noise would let foreign
+/// use and costs drift apart, as their sum is all that a header says.
+const BACK: f64 = 0.5;
 
-/// The estimate. `x[0]` is foreign use, `x[1 + i]` the cost of column `i` of the ring.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Estimate {
-    x: Vec<f64>,
-    /// Row by row, symmetric.
-    p: Vec<f64>,
+/// What an error is put down to when it is larger than doubt allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The guesses: nothing better is known in the first window with headers.
+    Guesses,
+    /// Somebody else who uses the identity.
+    Others,
 }
 
-impl Default for Estimate {
-    fn default() -> Self {
-        Self { x: vec![0.0], p: vec![0.0] }
-    }
+/// What a header says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    /// Limit less remaining, TSTU.
+    pub(super) used: f64,
+    /// How far our counts can be from the service's at that moment, as a variance, TSTU².
+    pub(super) variance: f64,
 }
 
 impl Estimate {
-    /// From what was kept; nothing if it is not of one piece.
-    pub(super) fn restore(x: Vec<f64>, triangle: &[f64]) -> Option<Self> {
-        let size = x.len();
-        if size == 0 || triangle.len() != size * (size + 1) / 2 || x.iter().any(|value| !value.is_finite()) {
-            return None;
-        }
-        let mut p = vec![0.0; size * size];
-        for row in 0..size {
-            for column in 0..=row {
-                let value = triangle[row * (row + 1) / 2 + column];
-                p[row * size + column] = value;
-                p[column * size + row] = value;
-            }
-        }
-        Some(Self { x, p })
-    }
-
-    /// Lower triangle of the covariance, row by row.
-    pub(super) fn triangle(&self) -> impl Iterator<Item = f64> + '_ {
+    /// Lets time pass, in windows; in `fading` of them what others use fades.
+    pub(super) fn pass(&mut self, windows: f64, fading: f64, blame: Blame, limit_tstu: f64) {
         let size = self.x.len();
-        (0..size).flat_map(move |row| (0..=row).map(move |column| self.p[row * size + column]))
-    }
-
-    /// All unknowns: foreign use, then costs.
-    pub(super) fn unknowns(&self) -> &[f64] {
-        &self.x
-    }
-
-    /// What others use, TSTU.
-    pub(super) fn foreign_tstu(&self) -> f64 {
-        self.x[0]
-    }
-
-    /// Cost of a column, TSTU.
-    pub(super) fn cost_tstu(&self, column: usize) -> f64 {
-        self.x[column + 1]
-    }
-
-    /// Number of columns that have a cost.
-    pub(super) fn columns(&self) -> usize {
-        self.x.len() - 1
-    }
-
-    /// Our counts at the present costs, without foreign use.
-    pub(super) fn value(&self, counts: &[f64]) -> f64 {
-        counts.iter().zip(&self.x[1..]).map(|(count, cost)| count * cost).sum()
-    }
-
-    /// The same with foreign use: what the service counts.
-    pub(super) fn used(&self, counts: &[f64]) -> f64 {
-        self.x[0] + self.value(counts)
-    }
-
-    /// Standard deviation of [`Estimate::used`].
-    pub(super) fn doubt(&self, counts: &[f64]) -> f64 {
-        let z = with_foreign(counts);
-        dot(&z, &self.along(&z)).max(0.0).sqrt()
-    }
-
-    /// Adds a column. `guess` is the configured one, `scale` how far those of the known columns were off; where
-    /// nothing has been learned all guesses share their doubt.
-    pub(super) fn add(&mut self, guess: f64, scale: Option<f64>) {
-        let (old, size) = (self.x.len(), self.x.len() + 1);
-        let cost = (guess * scale.unwrap_or(1.0)).max(CHEAPEST_TSTU);
-        let mut p = vec![0.0; size * size];
-        for row in 0..old {
-            p[row * size..row * size + old].copy_from_slice(&self.p[row * old..(row + 1) * old]);
-        }
-        let common = if scale.is_none() { COMMON_DOUBT } else { 0.0 };
-        for column in 1..old {
-            let together = common * common * cost * self.x[column];
-            p[old * size + column] = together;
-            p[column * size + old] = together;
-        }
-        p[size * size - 1] = (common * common + SINGLE_DOUBT * SINGLE_DOUBT) * cost * cost;
-        self.x.push(cost);
-        self.p = p;
-    }
-
-    /// Lets time pass: `windows` is the time since the last call of this, in windows.
-    pub(super) fn pass(&mut self, windows: f64, limit_tstu: f64) {
-        let windows = windows.max(0.0);
-        let size = self.x.len();
-        let fade = (-windows).exp();
+        let fade = (-fading).exp();
         self.x[0] *= fade;
         for column in 0..size {
             self.p[column] *= fade;
             self.p[column * size] *= fade;
         }
-        let foreign = FOREIGN_DOUBT * limit_tstu;
-        self.p[0] += foreign * foreign * (1.0 - fade * fade);
+        if blame == Blame::Others {
+            let foreign = FOREIGN_DOUBT * limit_tstu;
+            self.p[0] += foreign * foreign * (1.0 - fade * fade);
+        }
         for column in 1..size {
-            let drift = COST_DRIFT * self.x[column];
+            let drift = COST_DRIFT * self.reference(column);
             self.p[column * size + column] += drift * drift * windows;
         }
         self.bound_doubt(limit_tstu);
     }
 
-    /// A header: the service counted `used` where we count `counts`, give or take `variance`.
-    pub(super) fn measure(&mut self, counts: &[f64], used: f64, variance: f64, limit_tstu: f64) {
+    /// A header: the service counted `used` where we count `counts`.
+    pub(super) fn measure(&mut self, counts: &[f64], header: Header, blame: Blame, limit_tstu: f64) {
         let z = with_foreign(counts);
-        let error = used - dot(&z, &self.x);
-        let mut along = self.along(&z);
-        let mut spread = dot(&z, &along).max(0.0) + variance;
-        let surprise = error * error / (SURPRISE * SURPRISE * spread);
-        if surprise > 1.0 {
-            self.p.iter_mut().for_each(|value| *value *= surprise);
-            along.iter_mut().for_each(|value| *value *= surprise);
-            spread = dot(&z, &along).max(0.0) + variance;
-        }
-        let target = used - error * variance / spread;
+        self.explain(counts, &z, header, blame, limit_tstu);
+        let along = self.along(&z);
+        let spread = dot(&z, &along).max(0.0) + header.variance;
+        let error = header.used - dot(&z, &self.x);
         let size = self.x.len();
         for row in 0..size {
             for column in 0..size {
                 self.p[row * size + column] -= along[row] * along[column] / spread;
             }
-        }
-        for row in 0..size {
+            // Rounding must not make a variance negative.
             self.p[row * size + row] = self.p[row * size + row].max(0.0);
         }
-        self.move_to(&z, &along, target, limit_tstu);
+        self.move_to(&z, &along, header.used - error * header.variance / spread, limit_tstu);
         self.bound_doubt(limit_tstu);
+    }
+
+    /// Corrects the model where the error of a header is larger than it allows.
+    fn explain(&mut self, counts: &[f64], z: &[f64], header: Header, blame: Blame, limit_tstu: f64) {
+        let error = header.used - dot(z, &self.x);
+        if blame == Blame::Others && error < 0.0 {
+            let back = (-error).min(self.x[0]) * BACK;
+            self.p[0] += back * back;
+        }
+        let spread = dot(z, &self.along(z)).max(0.0) + header.variance;
+        let enough = error * error / (SURPRISE * SURPRISE);
+        if enough <= spread {
+            return;
+        }
+        let factor = (header.used - self.x[0]) / self.value(counts);
+        if blame == Blame::Guesses && factor <= MOST_WRONG {
+            self.scale(factor, limit_tstu);
+        } else {
+            self.p[0] += enough - spread;
+        }
     }
 
     /// A bound that is broken: projects onto it.
     pub(super) fn project(&mut self, counts: &[f64], bound: f64, limit_tstu: f64) {
         let z = with_foreign(counts);
         let along = self.along(&z);
+        let before = self.x.clone();
         self.move_to(&z, &along, bound, limit_tstu);
+        self.keep_relative_doubt(&before);
     }
 
-    /// Moves along a direction until `z·x = target`; unknowns that reach their floor or ceiling stay there.
-    fn move_to(&mut self, z: &[f64], along: &[f64], target: f64, limit_tstu: f64) {
-        let mut direction = along.to_vec();
-        for _ in 0..PASSES {
-            let error = target - dot(z, &self.x);
-            let mut reach = dot(z, &direction);
-            if reach <= f64::EPSILON * target.abs().max(1.0) {
-                // No doubt is left along the way: scale what there is.
-                direction.iter_mut().zip(&self.x).zip(z).for_each(|((step, x), z)| *step = z * x * x);
-                reach = dot(z, &direction);
-            }
-            if error.abs() < 1e-9 || reach <= 0.0 {
-                return;
-            }
-            let mut stopped = false;
-            for (index, step) in direction.iter_mut().enumerate() {
-                let (floor, ceiling) = if index == 0 {
-                    (0.0, f64::INFINITY)
-                } else {
-                    (CHEAPEST_TSTU, DEAREST_SHARE * limit_tstu)
-                };
-                let wanted = self.x[index] + *step * error / reach;
-                self.x[index] = wanted.clamp(floor, ceiling);
-                if wanted < floor || wanted > ceiling {
-                    *step = 0.0;
-                    stopped = true;
-                }
-            }
-            if !stopped {
-                return;
-            }
+    /// Takes all costs times a factor.
+    fn scale(&mut self, factor: f64, limit_tstu: f64) {
+        if !factor.is_finite() || factor <= 0.0 {
+            return;
         }
-    }
-
-    /// `P z`.
-    fn along(&self, z: &[f64]) -> Vec<f64> {
-        self.p.chunks(self.x.len()).map(|row| dot(row, z)).collect()
-    }
-
-    /// Keeps doubt finite after surprises; scales rows and columns alike, so that `P` stays a covariance.
-    fn bound_doubt(&mut self, limit_tstu: f64) {
-        let size = self.x.len();
-        for index in 0..size {
-            let largest = LARGEST_DOUBT * if index == 0 { limit_tstu / LARGEST_DOUBT } else { self.x[index] };
-            let variance = self.p[index * size + index];
-            if variance > largest * largest {
-                let scale = largest / variance.sqrt();
-                for other in 0..size {
-                    self.p[index * size + other] *= scale;
-                    self.p[other * size + index] *= scale;
-                }
-            }
+        let before = self.x.clone();
+        for cost in &mut self.x[1..] {
+            *cost = (*cost * factor).clamp(CHEAPEST_TSTU, DEAREST_SHARE * limit_tstu);
         }
+        self.keep_relative_doubt(&before);
     }
-}
-
-fn with_foreign(counts: &[f64]) -> Vec<f64> {
-    std::iter::once(1.0).chain(counts.iter().copied()).collect()
-}
-
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }

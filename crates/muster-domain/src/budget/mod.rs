@@ -1,7 +1,35 @@
 //! The consumption budget of one identity: an exact sliding window that every process shares, and what it learns.
 //!
 //! Pure: the store keeps a [`BudgetState`] in one row, locks it, calls one of these functions with the database's
-//! time and writes the state back.
+//! time and writes the state back. A refusal changes nothing that the next call would not change as well, so it need
+//! not be written. An operation takes about a microsecond, a row stays under 4 KB.
+//!
+//! # Why no window passes the share
+//! The service counts a call at some moment between its grant and its answer. Until the answer the call is *in flight*
+//! and held; then it is booked in the slot of the answer and held for as many slots as the window has, and one more
+//! (`window`). So at every moment `t` the held counts `h` are at least what the service counted in `(t - W, t]`, whatever
+//! the latency, and in the future they only shrink without new grants. With the true costs `c`, use of others `F` and
+//! `c·h + F <= cap` at every grant, the bound is exact. It costs a slot in 150 and the mean latency of use.
+//!
+//! # What makes up for not knowing `c` and `F`
+//! * A header tells `U = limit - remaining`. The estimate (`learning`) moves so that it agrees, as far as timing allows
+//!   (`answers` says how exactly that is known); and never may `c·h + F` be under `U`: then it is raised to `U` at once.
+//! * An answer without a header tells `U < limit / 2`: an estimate above that falls by half of the difference, at every
+//!   answer, until headers appear. So a guess ten times too high ends as fast as calls are answered.
+//! * A grant needs `c·h + F + margin <= cap`. The margin is 2.5 standard deviations of the left side: small for
+//!   calls whose costs are known, large for a read that is used for the first time, of which therefore only few are out
+//!   at once. Before the first header all is doubt, and the margin is bounded, so that the header can come.
+//! * Background calls keep an even pace once a quarter of the cap is used. A window that was spent in one burst could not
+//!   give way to a person for as long as the burst is inside; an evenly spent one gives way as fast as they begin.
+//!
+//! # What it costs
+//! In the simulation of the tests (`tests`), 16 callers without a pause, mean use is 96.6 to 99 % of the share, the highest
+//! window 98 to 100 %, for guesses of 0.1 to 10 times the truth, windows of 12, 30 and 300 s, and mixes that change.
+//!
+//! # Limits
+//! Time is the database's. A step back is waited for, or, beyond a window, followed, without granting twice; a step
+//! forward lets calls leave early. A call that is sent more than [`in_flight_expiry`](BudgetSettings::in_flight_expiry) after
+//! its grant by a process that never answers is counted as if it had been sent at once.
 
 use crate::IdentityKey;
 use crate::read::Read;
@@ -12,6 +40,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 mod answers;
+mod column;
+mod estimate;
 mod learning;
 mod packed;
 mod pause;
@@ -96,3 +126,6 @@ pub trait ConsumptionGate: Send + Sync {
         signals: Option<ThrottleSignals>,
     ) -> BoxFuture<'a, Result<(), GateUnavailable>>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! The state as it is stored: short names, packed counts. Reads go by name, so that versions can share a row.
 
-use super::learning::Estimate;
+use super::column::{Column, InFlight, ReadKey};
+use super::estimate::Estimate;
 use super::packed::{pack_counts, pack_floats, unpack_counts, unpack_floats};
 use super::pause::Pause;
 use super::state::{BudgetState, Told};
-use super::window::{Column, InFlight, ReadKey, Window};
+use super::window::Window;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub(super) struct BudgetRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    told: Option<(f64, i64)>,
+    told: Option<(f64, i64, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused_until: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -60,7 +61,7 @@ impl From<BudgetState> for BudgetRow {
             doubt: pack_floats(state.estimate.triangle()),
             learned_at: state.learned_at_ms,
             limit: state.limit_tstu,
-            told: state.told.map(|told| (told.remaining_tstu, told.at_ms)),
+            told: state.told.map(|told| (told.remaining_tstu, told.at_ms, told.first_ms)),
             paused_until: state.pause.until,
             unexplained: state.pause.unexplained,
             throttled: state.pause.throttled_count,
@@ -105,7 +106,7 @@ impl TryFrom<BudgetRow> for BudgetState {
             guesses,
             learned_at_ms: row.learned_at,
             limit_tstu: row.limit,
-            told: row.told.map(|(remaining_tstu, at_ms)| Told { remaining_tstu, at_ms }),
+            told: row.told.map(|(remaining_tstu, at_ms, first_ms)| Told { remaining_tstu, at_ms, first_ms }),
             pause: Pause {
                 until: row.paused_until,
                 unexplained: row.unexplained,

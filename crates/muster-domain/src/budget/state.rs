@@ -1,9 +1,11 @@
 //! The budget of one identity: ring, estimate and pause in one value.
 
-use super::learning::Estimate;
+use super::column::ReadKey;
+use super::estimate::Estimate;
+use super::learning::Blame;
 use super::pause::Pause;
 use super::row::BudgetRow;
-use super::window::{ReadKey, Window};
+use super::window::Window;
 use super::{BudgetSettings, ConsumptionClass, Grant, NoRoom, ThrottleSignals};
 use crate::IdentityKey;
 use crate::read::Read;
@@ -11,10 +13,28 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Standard deviations of the estimate that are kept free under the cap.
-const MARGIN: f64 = 1.0;
+const MARGIN: f64 = 2.5;
+/// What is kept free under the cap in any case, as a part of it.
+const LEAST_MARGIN: f64 = 0.012;
 /// The margin takes at most this part of the cap: before the first header everything is in doubt, and a budget
 /// that kept all of it free would never get to the headers that end the doubt.
 const LARGEST_MARGIN: f64 = 0.1;
+/// Background calls of one slot may spend this much more than the even pace of the share: a window that is spent
+/// evenly gives way as fast as somebody else begins to use the identity.
+const PACE: f64 = 1.1;
+/// The pace is kept over so many slots, so that dear calls do not lose what is left over in each.
+const PACE_SLOTS: usize = 8;
+/// Up to this part of the cap there is no pace: a small organization is read at once.
+const FREE_START: f64 = 0.25;
+/// Before the first header a slot may also spend this part of what is free, to get to the header soon.
+const FREE_PER_SLOT: f64 = 0.1;
+/// A header is believed for this part of the window (a tenth): use falls only as calls leave, and some route may not
+/// carry headers at all.
+const HEADER_MEMORY: i64 = 10;
+/// While headers come, foreign use fades so much more slowly: they say what it is.
+const HEARD_FADE: f64 = 0.1;
+/// Foreign use from this part of the cap on is worth a probe before calls are let out again.
+const NOTABLE_FOREIGN: f64 = 0.1;
 /// Floating sums are compared with this slack, TSTU.
 const ROUNDING_TSTU: f64 = 1e-9;
 
@@ -38,6 +58,8 @@ pub struct BudgetState {
 pub(super) struct Told {
     pub(super) remaining_tstu: f64,
     pub(super) at_ms: i64,
+    /// When the first one came.
+    pub(super) first_ms: i64,
 }
 
 /// What followed from an answer.
@@ -73,10 +95,15 @@ impl BudgetState {
         let mut counts = self.window.held();
         counts[column] += 1.0;
         let cap = settings.cap_tstu(class, self.limit(settings));
-        let margin = (MARGIN * self.estimate.doubt(&counts)).min(LARGEST_MARGIN * cap);
+        let margin = (MARGIN * self.estimate.doubt(&counts) + LEAST_MARGIN * cap).min(LARGEST_MARGIN * cap);
         let missing = self.estimate.used(&counts) + margin - cap;
         if missing > ROUNDING_TSTU {
-            return Err(NoRoom { retry_at: self.room_at(missing, cap, now), paused: false });
+            return Err(NoRoom { retry_at: self.room_at(missing, now), paused: false });
+        }
+        let may = self.in_pace(-missing, cap) && self.may_probe(cap, now.timestamp_millis());
+        if class == ConsumptionClass::Background && !may {
+            let next_slot = DateTime::from_timestamp_millis(self.window.next_slot_ms());
+            return Err(NoRoom { retry_at: next_slot.unwrap_or(now), paused: false });
         }
         let slot = self.window.take(column);
         Ok(Grant { identity: identity.clone(), read, slot })
@@ -148,13 +175,32 @@ impl BudgetState {
         if back_ms != 0 {
             self.pause.until = self.pause.until.map(|until| until + chrono::TimeDelta::milliseconds(back_ms));
             self.learned_at_ms += back_ms;
-            self.told = self.told.map(|told| Told { at_ms: told.at_ms + back_ms, ..told });
+            self.told = self.told.map(|told| Told {
+                at_ms: told.at_ms + back_ms,
+                first_ms: told.first_ms + back_ms,
+                ..told
+            });
         }
         if now_ms > self.learned_at_ms {
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 53 bits")]
             let windows = (now_ms - self.learned_at_ms) as f64 / self.window.window_ms as f64;
-            self.estimate.pass(windows, self.limit(settings));
+            let fading = windows * if self.heard(now_ms) { HEARD_FADE } else { 1.0 };
+            self.estimate.pass(windows, fading, self.blame(now_ms), self.limit(settings));
             self.learned_at_ms = now_ms;
+        }
+    }
+
+    /// True if a header came so recently that it still says what is used.
+    pub(super) fn heard(&self, now_ms: i64) -> bool {
+        let memory_ms = self.window.window_ms / HEADER_MEMORY;
+        self.told.is_some_and(|told| now_ms - told.at_ms < memory_ms)
+    }
+
+    /// What a surprise is put down to.
+    pub(super) fn blame(&self, now_ms: i64) -> Blame {
+        match self.told {
+            Some(told) if now_ms - told.first_ms >= self.window.window_ms => Blame::Others,
+            _ => Blame::Guesses,
         }
     }
 
@@ -177,11 +223,32 @@ impl BudgetState {
         (guessed > 0.0).then(|| learned / guessed)
     }
 
+    /// True if one more call of the column keeps the pace.
+    fn in_pace(&self, free: f64, cap: f64) -> bool {
+        let spent = self.estimate.value(&self.window.recent(PACE_SLOTS));
+        #[expect(clippy::cast_precision_loss, reason = "some hundred slots")]
+        let even = cap * PACE_SLOTS as f64 / self.window.reach() as f64;
+        let mut most = PACE * even;
+        if self.told.is_none() {
+            most = most.max(FREE_PER_SLOT * PACE_SLOTS as f64 * (free + spent));
+        }
+        cap - free <= FREE_START * cap || spent < most
+    }
+
+    /// False if others were seen to use much of the limit, nothing has been heard since, and a call that will tell
+    /// is already on its way.
+    fn may_probe(&self, cap: f64, now_ms: i64) -> bool {
+        let (_, on_their_way) = self.window.unanswered_by_age();
+        self.estimate.foreign_tstu() < NOTABLE_FOREIGN * cap
+            || self.heard(now_ms)
+            || on_their_way.iter().sum::<f64>() < 1.0
+    }
+
     /// When `missing` TSTU will have left: exact by the ring for our own calls; foreign use fades as the estimate
     /// lets it. At least one slot ahead, at most a window.
-    fn room_at(&self, missing: f64, cap: f64, now: DateTime<Utc>) -> DateTime<Utc> {
+    fn room_at(&self, missing: f64, now: DateTime<Utc>) -> DateTime<Utc> {
         let window = &self.window;
-        let soonest_ms = window.leaves_at_ms(window.reach().saturating_sub(1));
+        let soonest_ms = window.next_slot_ms();
         let latest_ms = soonest_ms + window.window_ms;
         let mut freed = 0.0;
         let leaves = (0..window.reach()).rev().find(|age| {
@@ -204,7 +271,6 @@ impl BudgetState {
                 now.timestamp_millis().saturating_add(fade_ms)
             }
         };
-        debug_assert!(cap >= 0.0, "a cap is no debt");
         DateTime::from_timestamp_millis(at_ms.clamp(soonest_ms, latest_ms)).unwrap_or(now)
     }
 }

@@ -1,7 +1,7 @@
 //! What a budget shows: to people, to metrics, to the dispatcher.
 
+use super::column::ReadKey;
 use super::state::BudgetState;
-use super::window::ReadKey;
 use super::{BudgetSettings, ConsumptionClass};
 use crate::read::Read;
 use chrono::{DateTime, Utc};
@@ -45,7 +45,7 @@ impl BudgetState {
             limit_tstu,
             share_tstu: settings.cap_tstu(ConsumptionClass::Background, limit_tstu),
             spent_tstu: state.estimate.used(&state.window.held()),
-            foreign_tstu: state.estimate.foreign_tstu(),
+            foreign_tstu: state.estimate.foreign_tstu().max(0.0),
             remaining_told: state
                 .told
                 .filter(|told| told.at_ms > oldest_told_ms)

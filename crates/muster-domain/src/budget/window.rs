@@ -7,49 +7,11 @@
 //! upper bound of the service's counts without any allowance for the life of a grant.
 
 use super::BudgetSettings;
-use crate::read::Read;
+use super::column::{Column, InFlight, ReadKey};
 
 /// Slots kept beyond the window: answers may arrive this many slots after their grant and can still be compared
 /// with everything that the service may have counted then.
 const SPARE_SLOTS: usize = 4;
-
-/// A column of the ring: a read of this version, or one that a newer version has counted.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ReadKey {
-    Known(Read),
-    /// Its counts are kept and valued, so that versions can share a row while a fleet is renewed.
-    Newer(String),
-}
-
-impl ReadKey {
-    pub(super) fn parse(name: &str) -> Self {
-        Read::parse(name).map_or_else(|| Self::Newer(name.to_owned()), Self::Known)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        match self {
-            Self::Known(read) => read.as_str(),
-            Self::Newer(name) => name,
-        }
-    }
-}
-
-/// Answered calls of one read, newest slot first.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Column {
-    pub(super) key: ReadKey,
-    pub(super) counts: Vec<u32>,
-    /// Sum of the slots that can be inside the window; kept, because it is asked for at every call.
-    total: u32,
-}
-
-/// Unanswered calls of one read that were granted in one slot.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct InFlight {
-    pub(super) slot: i64,
-    pub(super) column: usize,
-    pub(super) count: u32,
-}
 
 /// Counts of calls by read and slot, on the database's clock.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,7 +59,7 @@ impl Window {
             let reach = self.reach();
             for column in &mut self.columns {
                 column.shift(slots);
-                column.total = column.counts.iter().take(reach).sum();
+                column.sum(reach);
             }
             self.expire(settings.expiry_ms());
         }
@@ -149,7 +111,7 @@ impl Window {
             self.add_in_flight(moved(flight.slot), column, flight.count);
         }
         let reach = self.reach();
-        self.columns.iter_mut().for_each(|column| column.total = column.counts.iter().take(reach).sum());
+        self.columns.iter_mut().for_each(|column| column.sum(reach));
     }
 
     /// The column of a read; made if there is none.
@@ -157,7 +119,7 @@ impl Window {
         if let Some(index) = self.columns.iter().position(|column| column.key == *key) {
             return index;
         }
-        self.columns.push(Column { key: key.clone(), counts: vec![0; self.length()], total: 0 });
+        self.columns.push(Column::new(key.clone(), vec![0; self.length()], 0));
         self.columns.len() - 1
     }
 
@@ -175,7 +137,8 @@ impl Window {
         if self.in_flight[index].count == 0 {
             self.in_flight.swap_remove(index);
         }
-        self.columns[column].book(1);
+        let reach = self.reach();
+        self.columns[column].book(0, 1, reach);
         true
     }
 
@@ -186,16 +149,31 @@ impl Window {
         }
     }
 
-    /// Books grants that nobody will give back any more.
+    /// Books grants that nobody will give back any more: their process died. What was sent was sent soon after the
+    /// grant, so they stand where the slowest normal call would.
     fn expire(&mut self, expiry_ms: i64) {
-        let oldest = self.newest - expiry_ms / self.slot_ms - 1;
+        let (newest, reach) = (self.newest, self.reach());
+        let oldest = newest - expiry_ms / self.slot_ms - 1;
         let Self { in_flight, columns, .. } = self;
         in_flight.retain(|flight| {
             if flight.slot < oldest {
-                columns[flight.column].book(flight.count);
+                let age =
+                    usize::try_from(newest - flight.slot).unwrap_or(usize::MAX).saturating_sub(SPARE_SLOTS);
+                columns[flight.column].book(age, flight.count, reach);
             }
             flight.slot >= oldest
         });
+    }
+
+    /// Unanswered calls by column: those that have surely arrived by now, and those that may be on their way.
+    pub(super) fn unanswered_by_age(&self) -> (Vec<f64>, Vec<f64>) {
+        let (mut arrived, mut on_their_way) = (vec![0.0; self.columns.len()], vec![0.0; self.columns.len()]);
+        for flight in &self.in_flight {
+            let late = usize::try_from(self.newest - flight.slot).is_ok_and(|age| age > SPARE_SLOTS);
+            let counts = if late { &mut arrived } else { &mut on_their_way };
+            counts[flight.column] += f64::from(flight.count);
+        }
+        (arrived, on_their_way)
     }
 
     /// Unanswered calls by column.
@@ -207,11 +185,18 @@ impl Window {
         counts
     }
 
+    /// What was answered in the newest slots or is under way, by column.
+    pub(super) fn recent(&self, slots: usize) -> Vec<f64> {
+        let mut counts = self.answered(0..slots);
+        counts.iter_mut().zip(self.unanswered()).for_each(|(count, unanswered)| *count += unanswered);
+        counts
+    }
+
     /// Upper bound of what the service can count now, by column.
     pub(super) fn held(&self) -> Vec<f64> {
         let mut counts = self.unanswered();
         for (count, column) in counts.iter_mut().zip(&self.columns) {
-            *count += f64::from(column.total);
+            *count += f64::from(column.total());
         }
         counts
     }
@@ -250,33 +235,14 @@ impl Window {
         part.clamp(0.0, 1.0)
     }
 
+    /// When the next slot begins.
+    pub(super) fn next_slot_ms(&self) -> i64 {
+        (self.newest + 1) * self.slot_ms
+    }
+
     /// When the answered calls of that age leave.
     pub(super) fn leaves_at_ms(&self, age: usize) -> i64 {
         let slots = i64::try_from(self.reach().saturating_sub(age)).unwrap_or(0);
         (self.newest + slots) * self.slot_ms
-    }
-}
-
-impl Column {
-    pub(super) fn new(key: ReadKey, counts: Vec<u32>, reach: usize) -> Self {
-        let total = counts.iter().take(reach).sum();
-        Self { key, counts, total }
-    }
-
-    pub(super) fn total(&self) -> u32 {
-        self.total
-    }
-
-    fn book(&mut self, count: u32) {
-        if let Some(newest) = self.counts.first_mut() {
-            *newest = newest.saturating_add(count);
-            self.total = self.total.saturating_add(count);
-        }
-    }
-
-    fn shift(&mut self, slots: usize) {
-        let slots = slots.min(self.counts.len());
-        self.counts.rotate_right(slots);
-        self.counts[..slots].fill(0);
     }
 }

@@ -1,0 +1,7 @@
+//! Tests of the budget as a whole: single steps, invariants, and runs against a simulated service.
+
+mod endless_demand;
+mod invariants;
+mod sharing;
+mod simulation;
+mod steps;

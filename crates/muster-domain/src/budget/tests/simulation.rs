@@ -1,0 +1,387 @@
+//! A discrete-event simulation on a virtual clock: processes that call a service which keeps an exact sliding
+//! window and throttles in the documented states. For tests only.
+
+use crate::IdentityKey;
+use crate::budget::{BudgetSettings, BudgetState, ConsumptionClass, Grant, ThrottleSignals};
+use crate::read::Read;
+use chrono::{DateTime, Utc};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+/// Answers carry headers from this part of the limit on, are held back from the whole of it, refused from this.
+const FLAGGED: f64 = 0.5;
+const REFUSED: f64 = 1.5;
+/// What a held-back or refused answer asks to wait, seconds.
+const RETRY_AFTER_SECONDS: u64 = 5;
+const MICROSECONDS: f64 = 1e6;
+
+/// A small generator with a seed (xorshift64*), so that a run can be repeated.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Uniform in `[0, 1)`.
+    pub(super) fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.next()
+    }
+}
+
+/// What happens in a run. Times are in windows since its start.
+pub(super) struct Scenario {
+    pub(super) settings: BudgetSettings,
+    pub(super) limit_tstu: f64,
+    pub(super) workers: usize,
+    pub(super) latency_ms: (f64, f64),
+    pub(super) windows: f64,
+    pub(super) seed: u64,
+    /// True cost of a read at a time.
+    pub(super) cost: fn(Read, f64) -> f64,
+    /// Weight of a read in the demand at a time; nothing is asked for while all are zero.
+    pub(super) mix: fn(Read, f64) -> f64,
+    /// What a person uses beside, TSTU per window, at a time.
+    pub(super) person: fn(f64) -> f64,
+    /// Who waits, by worker and time.
+    pub(super) class: fn(usize, f64) -> ConsumptionClass,
+    /// How far the database's clock is off, seconds, at a time.
+    pub(super) clock_error: fn(f64) -> f64,
+    /// Chance that the process of a call dies before it gives the grant back, at a time.
+    pub(super) death: fn(f64) -> f64,
+    /// Headers in whole units.
+    pub(super) whole_units: bool,
+    /// Reads whose answers never carry headers.
+    pub(super) silent: fn(Read) -> bool,
+}
+
+impl Scenario {
+    /// Endless demand for all reads alike from four processes with four calls each.
+    pub(super) fn new(window_seconds: u64, guess: f64) -> Self {
+        let window = Duration::from_secs(window_seconds);
+        Self {
+            settings: BudgetSettings { window, default_guess_tstu: guess, ..BudgetSettings::default() },
+            limit_tstu: 200.0,
+            workers: 16,
+            latency_ms: (5.0, 200.0),
+            windows: 14.0,
+            seed: 1,
+            cost: field_cost,
+            mix: |_, _| 1.0,
+            person: |_| 0.0,
+            class: |_, _| ConsumptionClass::Background,
+            clock_error: |_| 0.0,
+            death: |_| 0.0,
+            whole_units: false,
+            silent: |_| false,
+        }
+    }
+}
+
+/// 0.05 to 0.3 TSTU by read, mean 0.14.
+pub(super) fn field_cost(read: Read, _: f64) -> f64 {
+    match read {
+        Read::ConnectionData | Read::Profile => 0.05,
+        Read::Accounts | Read::GeneralSettings | Read::PipelinePermissions => 0.1,
+        Read::Projects | Read::PolicyConfigurations => 0.12,
+        Read::AuthorizedResources | Read::ServiceEndpoints => 0.15,
+        Read::BuildDefinitions | Read::Repositories => 0.3,
+    }
+}
+
+/// What came of a run; the measured part begins two windows after the first header.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) first_header: Option<f64>,
+    /// Highest sum in a sliding window that the service saw, TSTU.
+    pub(super) highest_tstu: f64,
+    /// The same of our own calls alone.
+    pub(super) highest_own_tstu: f64,
+    /// Highest over the whole run.
+    pub(super) highest_ever_tstu: f64,
+    /// Own spending per window in each half window of the run, TSTU.
+    pub(super) pace_tstu: Vec<f64>,
+    /// Own spending per window in the measured part, TSTU.
+    pub(super) mean_own_tstu: f64,
+    /// Answers held back or refused in the measured part.
+    pub(super) throttled: u32,
+    /// The same over the whole run.
+    pub(super) throttled_ever: u32,
+    /// Pauses that began.
+    pub(super) pauses: u32,
+    /// Calls sent during a pause that they could know of.
+    pub(super) sent_in_pause: u32,
+    pub(super) largest_row_bytes: usize,
+    pub(super) calls: u64,
+    pub(super) refusals: u64,
+    pub(super) state: BudgetState,
+    /// The database's time at the end.
+    pub(super) end: DateTime<Utc>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Ask { worker: usize },
+    Arrive { call: usize },
+    Answer { call: usize },
+    Person,
+}
+
+struct Call {
+    worker: usize,
+    grant: Grant,
+    signals: ThrottleSignals,
+    lost: bool,
+}
+
+struct Run {
+    scenario: Scenario,
+    random: Random,
+    now_us: u64,
+    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
+    sequence: u64,
+    calls: Vec<Option<Call>>,
+    free: Vec<usize>,
+    /// Time, cost, own.
+    counted: VecDeque<(u64, f64, bool)>,
+    sums: [f64; 2],
+    own_since_measuring: f64,
+    outcome: Outcome,
+    identity: IdentityKey,
+}
+
+/// Runs a scenario to its end.
+pub(super) fn run(scenario: Scenario) -> Outcome {
+    let mut run = Run {
+        random: Random::new(scenario.seed),
+        now_us: 0,
+        events: BinaryHeap::new(),
+        sequence: 0,
+        calls: Vec::new(),
+        free: Vec::new(),
+        counted: VecDeque::new(),
+        sums: [0.0; 2],
+        own_since_measuring: 0.0,
+        outcome: Outcome {
+            pace_tstu: vec![0.0; (scenario.windows * 2.0) as usize + 1],
+            ..Outcome::default()
+        },
+        identity: IdentityKey::subject("msa.synthetic"),
+        scenario,
+    };
+    for worker in 0..run.scenario.workers {
+        let after = run.random.between(0.0, 100.0);
+        run.schedule_ms(after, Event::Ask { worker });
+    }
+    run.schedule_ms(1.0, Event::Person);
+    run.turn();
+    run.finish()
+}
+
+impl Run {
+    fn turn(&mut self) {
+        let end_us = (self.scenario.windows * self.window_us()) as u64;
+        while let Some(Reverse((at_us, _, event))) = self.events.pop() {
+            if at_us >= end_us {
+                return;
+            }
+            self.now_us = at_us;
+            match event {
+                Event::Ask { worker } => self.ask(worker),
+                Event::Arrive { call } => self.arrive(call),
+                Event::Answer { call } => self.answer(call),
+                Event::Person => self.person(),
+            }
+        }
+    }
+
+    fn ask(&mut self, worker: usize) {
+        let time = self.time();
+        let Some(read) = self.choose(time) else {
+            let pause = self.window_us() / 1000.0 / 100.0;
+            return self.schedule_ms(pause, Event::Ask { worker });
+        };
+        let (class, now) = ((self.scenario.class)(worker, time), self.database_time());
+        let Scenario { settings, .. } = &self.scenario;
+        match self.outcome.state.reserve(settings, &self.identity, read, class, now) {
+            Ok(grant) => {
+                if self.outcome.state.blocked_until().is_some_and(|until| until > now) {
+                    self.outcome.sent_in_pause += 1;
+                }
+                let lost = self.random.next() < (self.scenario.death)(time);
+                let call = self.keep(Call { worker, grant, signals: ThrottleSignals::default(), lost });
+                let way_ms = self.half_latency_ms();
+                self.schedule_ms(way_ms, Event::Arrive { call });
+            }
+            Err(no_room) => {
+                self.outcome.refusals += 1;
+                assert!(no_room.retry_at > now, "a refusal must name a later time");
+                let wait_ms = (no_room.retry_at - now).num_microseconds().unwrap_or(0) as f64 / 1000.0;
+                let late_ms = self.random.between(0.0, 20.0);
+                self.schedule_ms(wait_ms + late_ms, Event::Ask { worker });
+            }
+        }
+    }
+
+    fn arrive(&mut self, index: usize) {
+        let time = self.time();
+        self.forget();
+        let Some(read) = self.calls[index].as_ref().map(|call| call.grant.read) else { return };
+        let limit = self.scenario.limit_tstu;
+        let mut signals = ThrottleSignals::default();
+        let mut held_ms = 0.0;
+        let retry_after = Some(Duration::from_secs(RETRY_AFTER_SECONDS));
+        if self.sums[0] + self.sums[1] >= REFUSED * limit {
+            signals = ThrottleSignals { blocked: true, retry_after, ..signals };
+        } else {
+            self.count((self.scenario.cost)(read, time), true);
+        }
+        let used = self.sums[0] + self.sums[1];
+        if used >= FLAGGED * limit && !(self.scenario.silent)(read) {
+            let remaining = (limit - used).max(0.0);
+            let remaining = if self.scenario.whole_units { remaining.round() } else { remaining };
+            signals.limit_tstu = Some(limit);
+            signals.remaining_tstu = Some(remaining);
+            self.outcome.first_header.get_or_insert(time);
+        }
+        if used >= limit {
+            held_ms = 500.0;
+            let delay = Some(Duration::from_millis(500));
+            signals = ThrottleSignals { retry_after, delay, ..signals };
+            self.outcome.throttled_ever += 1;
+            self.outcome.throttled += u32::from(self.measuring());
+        }
+        if let Some(call) = self.calls[index].as_mut() {
+            call.signals = signals;
+        }
+        let way_ms = self.half_latency_ms() + held_ms;
+        self.schedule_ms(way_ms, Event::Answer { call: index });
+    }
+
+    fn answer(&mut self, index: usize) {
+        let Some(call) = self.calls[index].take() else { return };
+        self.free.push(index);
+        if !call.lost {
+            let now = self.database_time();
+            let state = &mut self.outcome.state;
+            let effect = state.settle(&self.scenario.settings, &call.grant, Some(call.signals), now);
+            self.outcome.pauses += u32::from(effect.pause_began.is_some());
+        }
+        if self.outcome.calls.is_multiple_of(97) {
+            self.store_and_load();
+        }
+        self.outcome.calls += 1;
+        // A process that died is started again after a while.
+        let after_ms = if call.lost { 2000.0 } else { self.random.between(0.0, 2.0) };
+        self.schedule_ms(after_ms, Event::Ask { worker: call.worker });
+    }
+
+    /// The person works evenly, a hundred small actions in a window.
+    fn person(&mut self) {
+        self.forget();
+        let cost = (self.scenario.person)(self.time()) / 100.0;
+        if cost > 0.0 {
+            self.count(cost, false);
+        }
+        let pause = self.window_us() / 1000.0 / 100.0;
+        self.schedule_ms(pause, Event::Person);
+    }
+
+    fn count(&mut self, cost: f64, own: bool) {
+        self.counted.push_back((self.now_us, cost, own));
+        self.sums[usize::from(own)] += cost;
+        let used = self.sums[0] + self.sums[1];
+        let outcome = &mut self.outcome;
+        outcome.highest_ever_tstu = outcome.highest_ever_tstu.max(used);
+        if own {
+            let half_window = (self.scenario.settings.window.as_secs_f64() * MICROSECONDS / 2.0) as u64;
+            outcome.pace_tstu[(self.now_us / half_window) as usize] += 2.0 * cost;
+        }
+        if self.measuring() {
+            self.outcome.highest_tstu = self.outcome.highest_tstu.max(used);
+            self.outcome.highest_own_tstu = self.outcome.highest_own_tstu.max(self.sums[1]);
+            self.own_since_measuring += if own { cost } else { 0.0 };
+        }
+    }
+
+    fn forget(&mut self) {
+        let window = self.window_us() as u64;
+        while let Some((at_us, cost, own)) = self.counted.front().copied() {
+            if at_us + window > self.now_us {
+                break;
+            }
+            self.counted.pop_front();
+            self.sums[usize::from(own)] -= cost;
+        }
+    }
+
+    fn store_and_load(&mut self) {
+        let row = serde_json::to_string(&self.outcome.state).expect("a state can be written");
+        self.outcome.largest_row_bytes = self.outcome.largest_row_bytes.max(row.len());
+        self.outcome.state = serde_json::from_str(&row).expect("a state can be read");
+    }
+
+    fn finish(mut self) -> Outcome {
+        let begin = self.outcome.first_header.map_or(f64::INFINITY, |time| time + 2.0);
+        self.outcome.mean_own_tstu = self.own_since_measuring / (self.scenario.windows - begin);
+        self.store_and_load();
+        self.outcome.end = self.database_time();
+        self.outcome
+    }
+
+    fn measuring(&self) -> bool {
+        self.outcome.first_header.is_some_and(|first| self.time() >= first + 2.0)
+    }
+
+    fn choose(&mut self, time: f64) -> Option<Read> {
+        let mix = self.scenario.mix;
+        let total: f64 = Read::ALL.iter().map(|read| mix(*read, time)).sum();
+        let mut point = self.random.next() * total;
+        Read::ALL.into_iter().find(|read| {
+            point -= mix(*read, time);
+            total > 0.0 && point < 0.0
+        })
+    }
+
+    fn keep(&mut self, call: Call) -> usize {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.calls.push(None);
+            self.calls.len() - 1
+        });
+        self.calls[index] = Some(call);
+        index
+    }
+
+    fn half_latency_ms(&mut self) -> f64 {
+        let (low, high) = self.scenario.latency_ms;
+        self.random.between(low, high) / 2.0
+    }
+
+    fn window_us(&self) -> f64 {
+        self.scenario.settings.window.as_secs_f64() * MICROSECONDS
+    }
+
+    fn time(&self) -> f64 {
+        self.now_us as f64 / self.window_us()
+    }
+
+    fn database_time(&self) -> DateTime<Utc> {
+        let error_us = ((self.scenario.clock_error)(self.time()) * MICROSECONDS) as i64;
+        DateTime::from_timestamp_micros(1_800_000_000_000_000 + self.now_us as i64 + error_us)
+            .expect("in range")
+    }
+
+    fn schedule_ms(&mut self, after_ms: f64, event: Event) {
+        self.sequence += 1;
+        let at_us = self.now_us + (after_ms * 1000.0) as u64;
+        self.events.push(Reverse((at_us, self.sequence, event)));
+    }
+}
