@@ -106,7 +106,8 @@ fn table<R: Row>(rows: &[R], with_heading: bool) -> String {
     for row in rows {
         table.add_row(row.cells().iter().map(|cell| printable(cell)));
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    // Cells have a blank on both sides; the outermost ones are not needed.
+    table.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(&line).trim_end())).collect()
 }
 
 /// Names come from other systems: what would steer a terminal, or break a line, becomes a space.

@@ -79,6 +79,15 @@ impl AssessmentOrder {
             Self::Ids => "a.resource_id, a.recommendation",
         }
     }
+
+    /// An index on the connector would find all rows of a connector and sort them for every page anew; hidden from
+    /// it, the column leaves only the primary key, which has them in order.
+    fn connector_condition(self) -> &'static str {
+        match self {
+            Self::Names => "a.connector_id =",
+            Self::Ids => "COALESCE(a.connector_id, a.connector_id) =",
+        }
+    }
 }
 
 /// An assessment with the names of what it is about.
@@ -144,7 +153,7 @@ pub(super) fn conditions(filter: &AssessmentFilter) -> (String, Vec<Value>) {
             conditions.push(format!("{condition} ${}", parameters.len()));
         }
     };
-    add("a.connector_id =", filter.connector.map(|id| id.0.into()));
+    add(filter.order.connector_condition(), filter.connector.map(|id| id.0.into()));
     add("r.organization_id =", filter.organization_id.map(|id| id.0.into()));
     add("lower(o.name) =", filter.organization.as_ref().map(|name| name.folded().into()));
     add("r.project_id =", filter.project_id.map(|id| id.0.into()));

@@ -2,8 +2,8 @@
 
 use super::fixtures::{assessment, pass, repository, uuid, write};
 use super::{Bench, on_both};
-use crate::assessments::AssessmentFilter;
-use crate::changes::{AssessmentId, Changes};
+use crate::assessments::{AssessmentFilter, AssessmentOrder};
+use crate::changes::{AssessmentId, Changes, ResourceWrite};
 use muster_domain::assessment::AssessmentState;
 use muster_domain::resource::ResourceKey;
 use muster_domain::{ConnectorId, OrganizationId, OrganizationName, ProjectId, RecommendationKey};
@@ -12,7 +12,9 @@ on_both!(
     a_verdict_and_its_history,
     an_older_verdict_does_not_overwrite,
     lists_carry_names,
+    pages_by_id_give_every_assessment_once,
     verdicts_are_counted,
+    groups_add_up_to_what_a_filter_lets_through,
 );
 
 const CONNECTOR: ConnectorId = ConnectorId(uuid::Uuid::from_u128(1));
@@ -103,4 +105,85 @@ async fn verdicts_are_counted(bench: Bench) {
     let summary = bench.store.assessments().summary().await.expect("summary");
     assert_eq!(summary.len(), 1);
     assert_eq!((summary[0].state, summary[0].count), (AssessmentState::Unhealthy, 2));
+}
+
+/// Three repositories, each judged by three recommendations.
+async fn judge_nine(bench: &Bench) {
+    write(bench, pass(CONNECTOR)).await;
+    let third = repository(ORGANIZATION, PROJECT, 22);
+    let third = ResourceWrite { connector_id: CONNECTOR, resource: third };
+    write(bench, Changes { resources: vec![third], ..Changes::default() }).await;
+    let judged = |number: u128, recommendation: u128| {
+        let key = repository(ORGANIZATION, PROJECT, number).key;
+        let state = if recommendation == 91 { AssessmentState::Unknown } else { AssessmentState::Healthy };
+        let mut written = assessment(bench, CONNECTOR, &key, state, 1);
+        written.assessment.recommendation = RecommendationKey(uuid(recommendation));
+        written
+    };
+    let repositories = [20, 21, 22].into_iter();
+    let assessments = repositories.flat_map(|number| [91, 92, 93].map(|key| judged(number, key))).collect();
+    write(bench, Changes { assessments, ..Changes::default() }).await;
+}
+
+async fn pages_by_id_give_every_assessment_once(bench: Bench) {
+    judge_nine(&bench).await;
+    let assessments = bench.store.assessments();
+    for connector in [None, Some(CONNECTOR)] {
+        let mut filter = AssessmentFilter {
+            connector,
+            order: AssessmentOrder::Ids,
+            limit: Some(2),
+            ..AssessmentFilter::default()
+        };
+        let mut ids = Vec::new();
+        loop {
+            let page = assessments.list(&filter).await.expect("list");
+            ids.extend(page.iter().map(|view| AssessmentId {
+                resource_id: view.assessment.resource_id,
+                recommendation: view.assessment.recommendation,
+            }));
+            filter.after = ids.last().copied();
+            if page.is_empty() {
+                break;
+            }
+        }
+        let mut sorted = ids.clone();
+        sorted.sort_by_key(|id| (id.resource_id, id.recommendation));
+        sorted.dedup();
+        assert_eq!(ids, sorted, "in order, none twice");
+        assert_eq!(ids.len(), 9, "none left out");
+    }
+}
+
+async fn groups_add_up_to_what_a_filter_lets_through(bench: Bench) {
+    judge_nine(&bench).await;
+    let assessments = bench.store.assessments();
+    let groups = assessments.groups(&AssessmentFilter::default()).await.expect("groups");
+    let counts: Vec<_> =
+        groups.iter().map(|group| (group.recommendation.0, group.state, group.count)).collect();
+    let expected = [
+        (uuid(91), AssessmentState::Unknown, 3),
+        (uuid(92), AssessmentState::Healthy, 3),
+        (uuid(93), AssessmentState::Healthy, 3),
+    ];
+    assert_eq!(counts, expected);
+    assert!(groups.iter().all(|group| {
+        (group.connector_id, group.organization_id, group.organization.as_str())
+            == (CONNECTOR, ORGANIZATION, "Contoso")
+    }));
+    let one = AssessmentFilter {
+        resource_id: Some(key().resource_id(CONNECTOR)),
+        states: vec![AssessmentState::Unknown],
+        offset: 1,
+        limit: Some(1),
+        ..AssessmentFilter::default()
+    };
+    let groups = assessments.groups(&one).await.expect("groups");
+    assert_eq!(
+        groups.iter().map(|group| group.count).collect::<Vec<_>>(),
+        [1],
+        "whatever offset and limit say"
+    );
+    let elsewhere = AssessmentFilter { connector: Some(ConnectorId(uuid(2))), ..AssessmentFilter::default() };
+    assert!(assessments.groups(&elsewhere).await.expect("groups").is_empty());
 }

@@ -25,6 +25,7 @@ on_both!(
     snapshots_of_many_projects,
     a_broken_row_is_named,
     lists_come_in_pages,
+    organizations_are_counted_apart,
 );
 
 const CONNECTOR: ConnectorId = ConnectorId(uuid::Uuid::from_u128(1));
@@ -297,4 +298,29 @@ async fn lists_come_in_pages(bench: Bench) {
     let kinds = vec![ResourceKind::Repository, ResourceKind::Project];
     let filter = ResourceFilter { kinds, project: Some(PROJECT), ..ResourceFilter::default() };
     assert_eq!(inventory.list(&filter).await.expect("list").len(), 3);
+}
+
+async fn organizations_are_counted_apart(bench: Bench) {
+    write(&bench, pass(CONNECTOR)).await;
+    let other = OrganizationId(uuid(6));
+    let resource = organization(other, "Fabrikam");
+    write(
+        &bench,
+        Changes {
+            resources: vec![ResourceWrite { connector_id: CONNECTOR, resource }],
+            ..Changes::default()
+        },
+    )
+    .await;
+    let counts = bench.store.inventory().counts_by_organization(CONNECTOR).await.expect("counts");
+    let expected = [
+        ((ORGANIZATION, ResourceKind::Organization), 1),
+        ((ORGANIZATION, ResourceKind::Project), 1),
+        ((ORGANIZATION, ResourceKind::Repository), 2),
+        ((ORGANIZATION, ResourceKind::ServiceConnection), 1),
+        ((other, ResourceKind::Organization), 1),
+    ];
+    assert_eq!(counts, expected.into());
+    let nothing = bench.store.inventory().counts_by_organization(ConnectorId(uuid(2))).await.expect("counts");
+    assert!(nothing.is_empty());
 }

@@ -38,7 +38,7 @@ impl Tally {
             return "nothing is judged yet, or nothing matches; see `muster connector list`".to_owned();
         }
         format!(
-            "{shown} of {all} shown: {} unhealthy, {} healthy, {} not applicable; {} unknown, which is not healthy",
+            "{shown} of {all} shown: {} unhealthy, {} healthy, {} not applicable, {} unknown (not counted as healthy)",
             self.count(AssessmentState::Unhealthy),
             self.count(AssessmentState::Healthy),
             self.count(AssessmentState::NotApplicable),
@@ -86,7 +86,7 @@ mod tests {
             group("a", GONE, AssessmentState::Unknown, 5),
         ];
         let expected =
-            "9 of 15 shown: 5 unhealthy, 1 healthy, 4 not applicable; 5 unknown, which is not healthy";
+            "9 of 15 shown: 5 unhealthy, 1 healthy, 4 not applicable, 5 unknown (not counted as healthy)";
         assert_eq!(Tally::of(&groups).summary(9), expected);
         assert!(Tally::default().summary(0).contains("connector list"));
     }
