@@ -45,17 +45,18 @@ impl Session {
         }
     }
 
-    fn statement(&self, template: &str, values: Vec<Value>) -> Statement {
-        Statement::from_sql_and_values(
-            self.database_backend(),
-            self.clock.render(template, self.backend),
-            values,
-        )
+    fn statement(&self, template: &str, values: Vec<Value>) -> Result<Statement, StoreError> {
+        let rendered = self.clock.render(template, self.backend);
+        let (rendered, values) = match self.backend {
+            Backend::Postgres => (rendered, values),
+            Backend::Sqlite => by_position(&rendered, &values)?,
+        };
+        Ok(Statement::from_sql_and_values(self.database_backend(), rendered, values))
     }
 
     /// Runs a statement; the number of rows that it touched.
     pub(crate) async fn run(&self, template: &str, values: Vec<Value>) -> Result<u64, StoreError> {
-        self.run_built(self.statement(template, values)).await
+        self.run_built(self.statement(template, values)?).await
     }
 
     /// Runs a statement that is already in the words of the database.
@@ -74,7 +75,7 @@ impl Session {
         template: &str,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let statement = self.statement(template, values);
+        let statement = self.statement(template, values)?;
         let rows = match &self.link {
             Link::Pool(pool) => pool.query_all_raw(statement).await?,
             Link::Transaction(transaction) => transaction.query_all_raw(statement).await?,
@@ -89,7 +90,7 @@ impl Session {
         template: &str,
         values: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
-        let statement = self.statement(template, values);
+        let statement = self.statement(template, values)?;
         let row = match &self.link {
             Link::Pool(pool) => pool.query_one_raw(statement).await?,
             Link::Transaction(transaction) => transaction.query_one_raw(statement).await?,
@@ -105,6 +106,26 @@ impl Session {
         let row = self.one("clock", "SELECT {now} AS now_ms", Vec::new()).await?;
         row.ok_or_else(|| StoreError::Statement("the clock gave no row".to_owned()))?.get("now_ms")
     }
+}
+
+/// `$1` becomes `?`, its value the next one. SQLite takes `$1` for a name and searches all names for each value: a
+/// list of thousands of values would take the square of its length.
+fn by_position(template: &str, values: &[Value]) -> Result<(String, Vec<Value>), StoreError> {
+    let mut statement = String::with_capacity(template.len());
+    let mut positioned = Vec::with_capacity(values.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        let digits =
+            after.len() - after.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+        let value = after[..digits].parse::<usize>().ok().and_then(|place| values.get(place.checked_sub(1)?));
+        let missing = || StoreError::Statement(format!("a statement has no value for ${}", &after[..digits]));
+        positioned.push(value.ok_or_else(missing)?.clone());
+        statement.push_str(before);
+        statement.push('?');
+        rest = &after[digits..];
+    }
+    statement.push_str(rest);
+    Ok((statement, positioned))
 }
 
 /// A row with its table, so that whatever is wrong with it can be named.
@@ -234,4 +255,30 @@ pub(crate) fn padded<T: Clone>(items: &[T]) -> Vec<T> {
 /// Milliseconds of a duration, as columns hold them.
 pub(crate) fn milliseconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_become_positions() {
+        let (statement, positioned) = by_position(
+            "SELECT $2, $1 WHERE a = $2 AND b = $10x",
+            &(1..=10_i64).map(Value::from).collect::<Vec<_>>(),
+        )
+        .expect("every place has a value");
+        assert_eq!(statement, "SELECT ?, ? WHERE a = ? AND b = ?x");
+        assert_eq!(positioned, values![2_i64, 1_i64, 2_i64, 10_i64]);
+        assert!(by_position("SELECT $2", &values![1_i64]).is_err());
+        assert!(by_position("SELECT $0", &values![1_i64]).is_err());
+    }
+
+    #[test]
+    fn lists_have_few_lengths() {
+        assert_eq!(padded(&[1, 2, 3, 4, 5]), [1, 2, 3, 4, 5, 5, 5, 5]);
+        assert_eq!(padded(&[1]), [1]);
+        assert!(padded::<u8>(&[]).is_empty());
+        assert_eq!(rows_of_places(5, 2, 2), "($5, $6), ($7, $8)");
+    }
 }
