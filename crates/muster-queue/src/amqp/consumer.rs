@@ -203,7 +203,9 @@ impl Keeper {
         }
         let channel = answer(link.connection.create_channel()).await?;
         answer(channel.basic_qos(self.prefetch, BasicQosOptions { global: false })).await?;
-        let tag = consumer_tag(&self.dialer.options.client_name, self.queue);
+        // Unique in the broker's list, and told apart there.
+        let number = self.state.registrations.fetch_add(1, Ordering::Relaxed);
+        let tag = format!("{number}:{}:{}", self.queue, self.dialer.options.client_name);
         let options = BasicConsumeOptions { no_ack: false, ..BasicConsumeOptions::default() };
         let stream = answer(channel.basic_consume(
             self.queue.into(),
@@ -307,12 +309,6 @@ impl Keeper {
         let given_back = self.mailbox.take_all().into_iter().map(|received| received.settler().give_back());
         let _ = timeout(GIVE_BACK_DEADLINE, futures::future::join_all(given_back)).await;
     }
-}
-
-/// Names a consumer in the broker's list, unique in its process.
-fn consumer_tag(client_name: &str, queue: &str) -> String {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    format!("{}:{queue}:{client_name}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Takes tickets.

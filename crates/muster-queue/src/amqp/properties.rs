@@ -8,7 +8,6 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use muster_messages::event::STRUCTURED_CONTENT_TYPE;
 use muster_messages::ticket::TracedTicket;
-use muster_messages::trace::{TRACEPARENT_HEADER, TRACESTATE_HEADER};
 use muster_messages::{CloudEvent, Ticket, TraceContext};
 use std::collections::BTreeMap;
 
@@ -32,7 +31,6 @@ pub(crate) fn short(text: &str) -> ShortString {
 
 /// Properties of a ticket.
 pub(crate) fn of_ticket(traced: &TracedTicket, now: DateTime<Utc>) -> BasicProperties {
-    let trace = traced.trace.as_ref();
     BasicProperties::default()
         .with_content_type(TICKET_CONTENT_TYPE.into())
         .with_delivery_mode(PERSISTENT)
@@ -40,10 +38,7 @@ pub(crate) fn of_ticket(traced: &TracedTicket, now: DateTime<Utc>) -> BasicPrope
         .with_type(traced.ticket.kind.as_str().into())
         .with_app_id(APPLICATION.into())
         .with_timestamp(seconds(now))
-        .with_headers(trace_headers(
-            trace.map(|trace| trace.traceparent.as_str()),
-            trace.and_then(|trace| trace.tracestate.as_deref()),
-        ))
+        .with_headers(trace_headers(traced.trace.as_ref()))
 }
 
 /// Properties of an event in structured mode.
@@ -55,19 +50,17 @@ pub(crate) fn of_event(event: &CloudEvent, now: DateTime<Utc>) -> BasicPropertie
         .with_type(short(&event.event_type))
         .with_app_id(short(&event.source))
         .with_timestamp(seconds(event.time.unwrap_or(now)))
-        .with_headers(trace_headers(event.traceparent.as_deref(), event.tracestate.as_deref()))
+        .with_headers(trace_headers(event.trace().as_ref()))
 }
 
 fn seconds(moment: DateTime<Utc>) -> u64 {
     u64::try_from(moment.timestamp()).unwrap_or_default()
 }
 
-fn trace_headers(traceparent: Option<&str>, tracestate: Option<&str>) -> FieldTable {
+fn trace_headers(trace: Option<&TraceContext>) -> FieldTable {
     let mut table = FieldTable::default();
-    for (name, value) in [(TRACEPARENT_HEADER, traceparent), (TRACESTATE_HEADER, tracestate)] {
-        if let Some(value) = value {
-            table.insert(name.into(), AMQPValue::LongString(value.into()));
-        }
+    for (name, value) in trace.into_iter().flat_map(TraceContext::headers) {
+        table.insert(name.into(), AMQPValue::LongString(value.into()));
     }
     table
 }
@@ -101,12 +94,12 @@ pub(crate) fn to_message(delivery: lapin::message::Delivery, acknowledger: Ackno
 }
 
 fn trace_of(properties: &BasicProperties) -> Option<TraceContext> {
-    let headers = properties.headers().as_ref()?.inner();
-    let text = |name: &str| match header(headers.get(name)?) {
-        HeaderValue::Text(text) if text.len() <= LONGEST_HEADER_BYTES => Some(text),
+    let text = |value: &AMQPValue| match value {
+        AMQPValue::LongString(text) => Some(text.to_string()),
         _ => None,
     };
-    Some(TraceContext { traceparent: text(TRACEPARENT_HEADER)?, tracestate: text(TRACESTATE_HEADER) })
+    let headers = properties.headers().as_ref()?.into_iter();
+    TraceContext::from_headers(headers.filter_map(|(name, value)| Some((name.as_str(), text(value)?))))
 }
 
 fn headers(table: &FieldTable) -> BTreeMap<String, HeaderValue> {

@@ -5,7 +5,7 @@
 //! its end, tells which of its messages were returned. A batch that was not read to its end costs the channel.
 
 use super::connection::Dialer;
-use super::declare::{self, answer};
+use super::declare;
 use super::link::{self, Link, LiveLink};
 use super::state::State;
 use crate::LARGEST_BODY_BYTES;
@@ -69,12 +69,18 @@ impl Publisher {
     /// Until the transport closes.
     pub(crate) async fn run(mut self) {
         while let Some(link) = self.next_link().await {
-            match answer(open_channel(&link)).await {
-                Err(error) => {
+            // Orders may wait already: not longer for this than for a confirm.
+            let deadline = Instant::now() + self.dialer.options.confirm_deadline;
+            match self.before(deadline, open_channel(&link)).await {
+                None => {
+                    tracing::warn!(address = %link.address, "no channel to publish on in time");
+                    link.give_up();
+                }
+                Some(Err(error)) => {
                     tracing::warn!(address = %link.address, %error, "no channel to publish on");
                     link.give_up();
                 }
-                Ok(channel) => match self.serve(&link, &channel).await {
+                Some(Ok(channel)) => match self.serve(&link, &channel).await {
                     Ended::Closing => break,
                     Ended::Broken => link.give_up(),
                     Ended::Unreadable if *self.state.blocked.borrow() => {

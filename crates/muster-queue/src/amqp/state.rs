@@ -2,7 +2,7 @@
 
 use super::link::Purpose;
 use crate::health::{Counters, TransportHealth};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,6 +18,8 @@ pub(crate) struct State {
     pub(crate) blocked: watch::Sender<bool>,
     pub(crate) consumers: AtomicUsize,
     pub(crate) consumers_wanted: AtomicUsize,
+    /// Consumers that were ever registered, for their names.
+    pub(crate) registrations: AtomicU64,
     /// No new work; what is under way ends.
     pub(crate) closing: CancellationToken,
     /// Connections go down.
@@ -52,6 +54,7 @@ impl State {
             blocked: watch::Sender::new(false),
             consumers: AtomicUsize::new(0),
             consumers_wanted: AtomicUsize::new(0),
+            registrations: AtomicU64::new(1),
             closing: CancellationToken::new(),
             disconnecting: CancellationToken::new(),
             links: Mutex::default(),

@@ -133,7 +133,7 @@ impl AmqpTransport {
             exchange,
             routing_key,
             mandatory,
-            body: serde_json::to_vec(event).ok()?,
+            body: event.to_structured(),
             properties: properties::of_event(event, self.dialer.options.clock.now()),
         })
     }

@@ -46,6 +46,18 @@ async fn confirms_that_never_come_are_unconfirmed_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_goes_silent_before_the_first_ticket_is_noticed_in_time() {
+    let broker = Broker::new();
+    let (proxy, transport) = behind_a_proxy(&broker).await;
+    proxy.set(Mode::Silent);
+    let outcomes = within(Duration::from_secs(5), "an outcome", transport.publish(vec![ticket(1)])).await;
+    assert!(
+        matches!(outcomes[..], [PublishOutcome::Unconfirmed | PublishOutcome::Refused]),
+        "{outcomes:?}: perhaps there was a channel already"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_cut_mid_publish_leaves_no_doubtful_success() {
     let broker = Broker::new();
     let (proxy, transport) = behind_a_proxy(&broker).await;
@@ -99,6 +111,30 @@ async fn a_blocked_broker_refuses_at_once_and_consuming_goes_on() {
     let health = transport.health();
     assert!(health.counters.blocked_seconds > 0.0);
     assert_eq!(health.generation, 1, "a block is no reconnect");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_in_the_middle_of_a_batch_costs_the_batch_and_not_the_connection() {
+    let broker = Broker::new();
+    let (proxy, transport) = behind_a_proxy(&broker).await;
+    assert_eq!(transport.publish(vec![ticket(0)]).await, [PublishOutcome::Confirmed]);
+    proxy.set(Mode::Silent);
+    let publishing = tokio::spawn({
+        let transport = transport.clone();
+        async move { transport.publish(vec![ticket(1)]).await }
+    });
+    proxy.inject(PUBLISHING, blocked("low on memory"));
+    let outcomes = within(Duration::from_secs(5), "an outcome", publishing).await.unwrap();
+    // Refused where the block was heard of before the batch began.
+    assert!(matches!(outcomes[..], [PublishOutcome::Unconfirmed | PublishOutcome::Refused]), "{outcomes:?}");
+    eventually("the block is told", async || transport.health().blocked).await;
+    proxy.set(Mode::Pass);
+    proxy.inject(PUBLISHING, unblocked());
+    eventually("publishing works again", async || {
+        transport.publish(vec![ticket(2)]).await == [PublishOutcome::Confirmed]
+    })
+    .await;
+    assert_eq!(transport.health().generation, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

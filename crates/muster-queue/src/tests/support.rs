@@ -66,6 +66,7 @@ pub(super) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        // Waits for the condition: the pause only spares the processor.
         sleep(LOOK).await;
     }
 }
