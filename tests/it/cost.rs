@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::fleet::{Fleet, assert_same};
+use tests::processes::Process;
 
 const PASS_DEADLINE: Duration = Duration::from_secs(240);
 const PROJECTS: u64 = 20;
@@ -31,15 +32,18 @@ async fn calls_do_not_grow_with_repositories_and_an_unchanged_pass_writes_nothin
     for repositories in [100, 10_000] {
         let fleet = Fleet::prepare(world(repositories)).await;
         fleet.store_credential().await;
-        let _processes = fleet.start_all(1).await;
+        let processes = fleet.start_all(1).await;
         create_connector(&fleet).await;
         fleet.wait_until_idle(PASS_DEADLINE).await;
         assert_same("first pass", &fleet.assessments().await, &fleet.truth());
 
-        let written_before = written(&fleet).await;
+        let written_before = written_when_stopped(&fleet, processes).await;
+        assert!(written_before.iter().all(|(_, rows)| *rows > 0), "{written_before:?}");
         fleet.simulator.reset_stats();
+        let processes = fleet.start_all(1).await;
         discover(&fleet).await;
-        assert_eq!(written(&fleet).await, written_before, "an unchanged pass wrote rows");
+        let written_after = written_when_stopped(&fleet, processes).await;
+        assert_eq!(written_after, written_before, "an unchanged pass wrote rows");
         assert_same("second pass", &fleet.assessments().await, &fleet.truth());
         of_projects.push(calls(&fleet.simulator.stats()));
     }
@@ -100,37 +104,27 @@ fn calls(stats: &Stats) -> BTreeMap<String, u64> {
     stats.requests.clone().into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// Rows inserted, updated and deleted so far in the tables that only change when something did.
-async fn written(fleet: &Fleet) -> Vec<(String, i64)> {
+/// Stops the fleet and counts the rows inserted, updated and deleted so far in the tables that only change when
+/// something did. A session reports its last counters when it ends, an idle one up to ten seconds later.
+async fn written_when_stopped(fleet: &Fleet, processes: Vec<Process>) -> Vec<(String, i64)> {
+    let store = fleet.store().await;
+    tests::waiting::wait_until("every fact is published", tests::waiting::PATIENT, async || {
+        store.outbox().backlog().await.expect("ask the outbox").pending == 0
+    })
+    .await;
+    for process in &processes {
+        process.terminate();
+    }
+    for process in &processes {
+        assert!(process.wait(tests::waiting::PATIENT).await.success(), "{}", process.stderr());
+    }
     let connection = fleet.database.connect().await;
     let backend = connection.get_database_backend();
-    let flush = Statement::from_string(backend, "SELECT pg_stat_force_next_flush()");
-    connection.query_one_raw(flush).await.unwrap();
-    // Counters of other sessions arrive within a second of their last transaction.
     let statement = "SELECT relname::text AS name, n_tup_ins + n_tup_upd + n_tup_del AS written \
          FROM pg_stat_user_tables \
          WHERE relname IN ('resource', 'relation', 'assessment', 'assessment_history', 'event_outbox') ORDER BY relname";
-    let mut last = Vec::new();
-    tests::waiting::wait_until("the counters stand still", tests::waiting::PATIENT, async || {
-        let rows = connection.query_all_raw(Statement::from_string(backend, statement)).await.unwrap();
-        let counters: Vec<(String, i64)> = rows
-            .iter()
-            .map(|row| (row.try_get("", "name").unwrap(), row.try_get("", "written").unwrap()))
-            .collect();
-        let stands = settled(&mut last, &counters);
-        stands
-    })
-    .await;
-    last.pop().unwrap_or_default()
-}
-
-/// Looks that must agree before the counters are believed: more than the second after which idle sessions report.
-const AGREEING_LOOKS: usize = 100;
-
-fn settled(seen: &mut Vec<Vec<(String, i64)>>, now: &[(String, i64)]) -> bool {
-    if seen.last().is_some_and(|last| last != now) {
-        seen.clear();
-    }
-    seen.push(now.to_vec());
-    seen.len() > AGREEING_LOOKS
+    let rows = connection.query_all_raw(Statement::from_string(backend, statement)).await.expect("ask for the counters");
+    rows.iter()
+        .map(|row| (row.try_get("", "name").expect("a name"), row.try_get("", "written").expect("a number")))
+        .collect()
 }

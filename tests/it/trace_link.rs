@@ -13,13 +13,16 @@ use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::Changes;
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, JobFilter, NewJob};
 use muster_store::{Store, StoreOptions};
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
-use std::sync::Arc;
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider as _};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tests::broker::TestBroker;
 use tests::database::TestDatabase;
-use tests::waiting::{SOON, wait_until};
+use tests::waiting::{SOON, wait_for, wait_until};
+use tracing::Level;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use uuid::Uuid;
 
@@ -51,36 +54,46 @@ async fn work_in_process_is_linked_to_what_caused_it() {
     the_link_is_there(&database, InProcessTransport::new()).await;
 }
 
-/// Runs on one thread, so that the subscriber of this test sees every span and those of other tests none.
-async fn the_link_is_there(database: &TestDatabase, transport: Arc<dyn TicketTransport>) {
-    let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+/// Spans of the whole test binary: threads of the database's driver leave spans through the global subscriber, a
+/// subscriber of one thread would never see them end.
+fn exporter() -> &'static InMemorySpanExporter {
+    static EXPORTER: OnceLock<InMemorySpanExporter> = OnceLock::new();
+    EXPORTER.get_or_init(|| {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let ours = Targets::new().with_targets([("muster_runtime", Level::INFO), ("it", Level::INFO)]);
+        let subscriber = tracing_subscriber::registry().with(layer.with_filter(ours));
+        tracing::subscriber::set_global_default(subscriber).expect("nobody else sets a global subscriber");
+        exporter
+    })
+}
 
+async fn the_link_is_there(database: &TestDatabase, transport: Arc<dyn TicketTransport>) {
+    let exporter = exporter();
     let store = Store::connect(StoreOptions::new(database.url())).await.unwrap();
     store.migrate().await.unwrap();
     let producer = tracing::info_span!("accept request");
-    let trace = producer.in_scope(current_trace);
-    assert!(trace.is_some(), "the producer's span has a context");
+    let trace = producer.in_scope(current_trace).expect("the producer's span has a context");
     drop(producer);
-    store.ledger().enqueue(&[job(trace)]).await.unwrap();
+    store.ledger().enqueue(&[job(Some(trace.clone()))]).await.unwrap();
     run_to_the_end(&store, transport).await;
 
-    // A pool may hold the span a moment longer than the work did.
-    wait_until("the span of the work is finished", SOON, async || {
-        let spans = exporter.get_finished_spans().unwrap();
-        spans.iter().any(|span| span.name == "process muster.v1.refresh")
+    let cause = trace.parts().expect("a valid context");
+    let linked = |span: &SpanData| {
+        span.links.iter().any(|link| {
+            link.span_context.trace_id() == TraceId::from(cause.trace_id)
+                && link.span_context.span_id() == SpanId::from(cause.parent_id)
+        })
+    };
+    let work = wait_for("the span of the work is finished", SOON, async || {
+        exporter.get_finished_spans().unwrap().into_iter().find(linked)
     })
     .await;
-    let spans = exporter.get_finished_spans().unwrap();
-    let cause = spans.iter().find(|span| span.name == "accept request").unwrap();
-    let work = spans.iter().find(|span| span.name == "process muster.v1.refresh").unwrap();
-    let links: Vec<_> = work.links.iter().collect();
-    assert_eq!(links.len(), 1);
-    assert_eq!(links[0].span_context.trace_id(), cause.span_context.trace_id());
-    assert_eq!(links[0].span_context.span_id(), cause.span_context.span_id());
-    assert_ne!(work.span_context.trace_id(), cause.span_context.trace_id(), "linked, not a child");
+    assert_eq!(work.name, "process muster.v1.refresh");
+    assert_eq!(work.links.len(), 1);
+    let own = work.span_context.trace_id();
+    assert_ne!(own, TraceId::from(cause.trace_id), "linked, not a child");
 }
 
 fn job(trace: Option<muster_messages::TraceContext>) -> NewJob {
