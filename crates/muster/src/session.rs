@@ -34,7 +34,7 @@ impl Session {
         match store.check_schema().await {
             Ok(()) => {}
             Err(StoreError::SchemaUnknown(_)) if configuration.database_url.is_none() => {
-                store.migrate().await?
+                store.migrate().await?;
             }
             Err(error) => return Err(error.into()),
         }

@@ -16,7 +16,7 @@ pub(super) const SOURCE: &str = "urn:muster:command-line";
 pub(crate) enum Event {
     /// Publishes a request, as another system would.
     ///
-    /// It is checked first. It goes to --url where that is given, else to the broker of MUSTER_AMQP_URL, else to the
+    /// It is checked first. It goes to --url where that is given, else to the broker of `MUSTER_AMQP_URL`, else to the
     /// API of this machine.
     #[command(after_help = publish::EXAMPLES)]
     Publish(publish::Publish),

@@ -2,7 +2,7 @@
 
 use super::list::Shown;
 use crate::cli::Global;
-use crate::exit::Failed;
+use crate::exit::{Exit, Failed};
 use crate::lookup;
 use crate::output::print_row;
 use crate::session::Session;
@@ -60,7 +60,7 @@ impl Create {
         Session::run(global, async |session| {
             let credential = lookup::credential(&session.store, &request.credential).await?;
             let effects = RequestEffects::onboard(&request, credential.id, &session.asked());
-            session.store.inbox().perform(&effects).await?;
+            session.store.inbox().perform(&effects).await.map_err(cannot_create)?;
             let id = effects.connectors.first().map(|connector| connector.id);
             let connector = match id {
                 Some(id) => session.store.connectors().get(id).await?,
@@ -94,6 +94,16 @@ impl Create {
             credential: self.credential,
             organizations,
         }
+    }
+}
+
+fn cannot_create(error: StoreError) -> Failed {
+    match error {
+        StoreError::Conflict { what, .. } => Failed::new(
+            Exit::Conflict,
+            format!("{what}; choose another name, or remove that connector first"),
+        ),
+        error => error.into(),
     }
 }
 
@@ -185,7 +195,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_its_option() {
-        let wrong: [(&str, fn(&mut OnboardingRequested)); 6] = [
+        type Change = fn(&mut OnboardingRequested);
+        let wrong: [(&str, Change); 6] = [
             ("NAME", |request| request.name = "a/b".to_owned()),
             ("--subscription-id", |request| request.subscription_id = "1".to_owned()),
             ("--resource-group", |request| request.resource_group = "group.".to_owned()),
@@ -201,7 +212,7 @@ mod tests {
             change(&mut request);
             let failed = checked(request).unwrap_err();
             assert!(failed.message.starts_with(&format!("{option} ")), "{failed}");
-            assert_eq!(failed.exit, crate::exit::Exit::Usage);
+            assert_eq!(failed.exit, Exit::Usage);
         }
     }
 

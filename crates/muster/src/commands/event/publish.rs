@@ -35,14 +35,14 @@ pub(crate) struct Publish {
     /// Who asks: a URI. Source and id together are what duplicates are known by.
     #[arg(long, value_name = "URI", default_value = SOURCE)]
     source: String,
-    /// API to publish to, for example http://127.0.0.1:7780.
+    /// API to publish to, for example `http://127.0.0.1:7780`.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
 
 impl Publish {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failed> {
-        let event = checked(self.event()?)?;
+        let event = checked(&self.event()?)?;
         let configuration = global.configuration()?;
         let result = match &self.url {
             Some(url) => http::publish(&event, url).await?,
@@ -80,7 +80,7 @@ impl Publish {
 }
 
 /// The event as its receiver will read it; what is wrong is named as the receiver would name it.
-fn checked(event: CloudEvent) -> Result<CloudEvent, Failed> {
+fn checked(event: &CloudEvent) -> Result<CloudEvent, Failed> {
     let event = CloudEvent::from_structured(&event.to_structured())
         .map_err(|invalid| Failed::usage(format!("{invalid}; {}", invalid.remedy)))?;
     Request::from_event(&event)?;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn refusal(publish: &Publish) -> String {
-        let failed = publish.event().and_then(checked).unwrap_err();
+        let failed = publish.event().and_then(|event| checked(&event)).unwrap_err();
         assert_eq!(failed.exit, Exit::Usage);
         failed.message
     }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_request_is_published_as_it_will_be_read() {
         let data = r#"{"connectorId": "0191d6a0-1111-7000-8000-000000000001"}"#;
-        let event = publish(DISCOVERY_REQUESTED, data).event().and_then(checked).unwrap();
+        let event = publish(DISCOVERY_REQUESTED, data).event().and_then(|event| checked(&event)).unwrap();
         assert_eq!((event.id.as_str(), event.source.as_str()), ("order-1", SOURCE));
         assert_eq!(event.event_type, DISCOVERY_REQUESTED);
         assert!(event.time.is_some());

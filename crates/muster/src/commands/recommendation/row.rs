@@ -39,7 +39,8 @@ struct Resource {
 impl From<AssessmentView> for Shown {
     fn from(view: AssessmentView) -> Self {
         let AssessmentView { assessment, key, .. } = view;
-        let recommendation = muster_rules::find(assessment.recommendation).map(|rule| rule.recommendation());
+        let recommendation =
+            muster_rules::find(assessment.recommendation).map(muster_rules::Rule::recommendation);
         Self {
             assessment_key: assessment.recommendation,
             title: recommendation.map_or_else(
