@@ -84,7 +84,7 @@ impl Publisher {
                     Ended::Closing => break,
                     Ended::Broken => link.give_up(),
                     Ended::Unreadable if *self.state.blocked.borrow() => {
-                        self.wait_until_unblocked(&link).await
+                        self.wait_until_unblocked(&link).await;
                     }
                     Ended::Unreadable => link.give_up(),
                 },
@@ -208,7 +208,7 @@ impl Publisher {
         let Some(sent) = self.before(deadline, sent).await else {
             return (unknown(), Some(Ended::Unreadable));
         };
-        let mut confirmations = Vec::with_capacity(batch.len());
+        let mut answers = Vec::with_capacity(batch.len());
         let mut ended = None;
         for confirm in sent {
             let confirmation = match (confirm, &ended) {
@@ -225,9 +225,10 @@ impl Publisher {
                 }
                 Some(Ok(_)) => {}
             }
-            confirmations.push(confirmation.and_then(Result::ok));
+            answers.push(confirmation.and_then(Result::ok).map_or(UNKNOWN, read));
         }
-        (outcomes(batch, confirmations), ended)
+        let keys = batch.iter().map(|message| return_key(message)).collect();
+        (outcomes(keys, answers), ended)
     }
 
     /// The value, unless the deadline passes first or the transport has been closing for a while.
@@ -272,27 +273,35 @@ fn refuse(order: Order) {
     let _ = order.reply.send(vec![PublishOutcome::Refused; order.messages.len()]);
 }
 
-/// What the confirms of a batch say. Only an acknowledgement of a message that was not returned is success.
-fn outcomes(batch: &[&Outgoing], confirmations: Vec<Option<Confirmation>>) -> Vec<PublishOutcome> {
-    let mut returned: HashSet<ReturnKey> = HashSet::new();
-    let mut acknowledged = Vec::with_capacity(confirmations.len());
-    for confirmation in confirmations {
-        let verdict = match &confirmation {
-            Some(Confirmation::Ack(_)) => PublishOutcome::Confirmed,
-            Some(Confirmation::Nack(_)) => PublishOutcome::Refused,
-            // Confirms are on: no request for one would be a defect of the library.
-            Some(Confirmation::NotRequested) | None => PublishOutcome::Unconfirmed,
-        };
-        if let Some(message) = confirmation.and_then(Confirmation::take_message) {
-            let (exchange, key) = (message.exchange.to_string(), message.routing_key.to_string());
-            returned.insert((exchange, key, message_id(&message.properties)));
-        }
-        acknowledged.push(verdict);
-    }
-    let outcome = |(message, verdict): (&&Outgoing, PublishOutcome)| {
-        if returned.contains(&return_key(message)) { PublishOutcome::Unroutable } else { verdict }
+/// What a confirm says of its message, and which message was returned with it: not necessarily the same.
+struct Answer {
+    outcome: PublishOutcome,
+    returned: Option<ReturnKey>,
+}
+
+/// No confirm came.
+const UNKNOWN: Answer = Answer { outcome: PublishOutcome::Unconfirmed, returned: None };
+
+fn read(confirmation: Confirmation) -> Answer {
+    let outcome = match &confirmation {
+        Confirmation::Ack(_) => PublishOutcome::Confirmed,
+        Confirmation::Nack(_) => PublishOutcome::Refused,
+        // Confirms are on: no request for one would be a defect of the library.
+        Confirmation::NotRequested => PublishOutcome::Unconfirmed,
     };
-    batch.iter().zip(acknowledged).map(outcome).collect()
+    let key = |message: lapin::message::BasicReturnMessage| {
+        (message.exchange.to_string(), message.routing_key.to_string(), message_id(&message.properties))
+    };
+    Answer { outcome, returned: confirmation.take_message().map(key) }
+}
+
+/// What the answers of a batch say together. Only an acknowledgement of a message that was not returned is success.
+fn outcomes(keys: Vec<ReturnKey>, answers: Vec<Answer>) -> Vec<PublishOutcome> {
+    let returned: HashSet<ReturnKey> = answers.iter().filter_map(|answer| answer.returned.clone()).collect();
+    let outcome = |(key, answer): (ReturnKey, Answer)| {
+        if returned.contains(&key) { PublishOutcome::Unroutable } else { answer.outcome }
+    };
+    keys.into_iter().zip(answers).map(outcome).collect()
 }
 
 fn return_key(message: &Outgoing) -> ReturnKey {
@@ -307,5 +316,45 @@ impl Outgoing {
     /// True where the broker, or the protocol, would not take it.
     pub(crate) fn is_too_large(&self) -> bool {
         self.body.len() > LARGEST_BODY_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ReturnKey {
+        ("exchange".to_owned(), "key".to_owned(), name.to_owned())
+    }
+
+    fn answer(outcome: PublishOutcome, returned: Option<&str>) -> Answer {
+        Answer { outcome, returned: returned.map(key) }
+    }
+
+    #[test]
+    fn a_return_counts_for_its_message_and_not_for_the_confirm_that_carries_it() {
+        let keys = ["routed", "returned", "refused", "unknown"].map(key).to_vec();
+        let answers = vec![
+            answer(PublishOutcome::Confirmed, Some("returned")),
+            answer(PublishOutcome::Confirmed, None),
+            answer(PublishOutcome::Refused, None),
+            UNKNOWN,
+        ];
+        assert_eq!(
+            outcomes(keys, answers),
+            [
+                PublishOutcome::Confirmed,
+                PublishOutcome::Unroutable,
+                PublishOutcome::Refused,
+                PublishOutcome::Unconfirmed
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_confirm_that_was_asked_for_is_success() {
+        assert_eq!(read(Confirmation::Ack(None)).outcome, PublishOutcome::Confirmed);
+        assert_eq!(read(Confirmation::Nack(None)).outcome, PublishOutcome::Refused);
+        assert_eq!(read(Confirmation::NotRequested).outcome, PublishOutcome::Unconfirmed);
     }
 }

@@ -87,7 +87,7 @@ impl AmqpSettler {
                 return true;
             }
             Ok(Ok(false)) => {
-                tracing::debug!(what, "the delivery's channel is gone, it will be handed out again")
+                tracing::debug!(what, "the channel is gone, the delivery will be handed out again");
             }
             Ok(Err(error)) => tracing::debug!(what, %error, "not settled, it will be handed out again"),
             Err(_elapsed) => tracing::warn!(what, "not settled in time, it may be handed out again"),
