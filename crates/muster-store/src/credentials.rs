@@ -51,7 +51,7 @@ impl Credentials {
     pub async fn get(&self, id: CredentialId) -> Result<Credential, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM credential WHERE id = $1");
         let row = self.store.reader().one("credential", &statement, values![id.0]).await?;
-        credential(&row.ok_or_else(|| StoreError::not_found("credential", id))?)
+        credential(&row.ok_or_else(|| StoreError::not_found("credential", &id))?)
     }
 
     /// The credential of that name, without its secret.
@@ -77,7 +77,7 @@ impl Credentials {
                 values![id.0],
             )
             .await?
-            .ok_or_else(|| StoreError::not_found("credential", id))?;
+            .ok_or_else(|| StoreError::not_found("credential", &id))?;
         keys.open(id, &sealed(&row)?)
     }
 
@@ -173,7 +173,7 @@ async fn delete(session: &Session, id: CredentialId) -> Result<(), StoreError> {
     let key = IdentityKey::of_credential(id);
     session.run("DELETE FROM budget WHERE identity_key = $1", values![key.as_str()]).await?;
     match session.run("DELETE FROM credential WHERE id = $1", values![id.0]).await? {
-        0 => Err(StoreError::not_found("credential", id)),
+        0 => Err(StoreError::not_found("credential", &id)),
         _ => Ok(()),
     }
 }

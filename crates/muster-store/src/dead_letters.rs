@@ -150,7 +150,7 @@ impl DeadLetters {
                     .await
             })
             .await?;
-        if touched == 0 { Err(StoreError::not_found("dead letter", id)) } else { Ok(()) }
+        if touched == 0 { Err(StoreError::not_found("dead letter", &id)) } else { Ok(()) }
     }
 
     /// Forgets letters older than that.

@@ -85,7 +85,7 @@ const SQLITE_PRIMARY_CODE_MASK: i32 = 0xff;
 
 impl StoreError {
     /// Nothing by that key.
-    pub(crate) fn not_found(what: &'static str, key: impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, key: &(impl ToString + ?Sized)) -> Self {
         Self::NotFound { what, key: key.to_string() }
     }
 

@@ -270,8 +270,8 @@ mod tests {
         .expect("every place has a value");
         assert_eq!(statement, "SELECT ?, ? WHERE a = ? AND b = ?x");
         assert_eq!(positioned, values![2_i64, 1_i64, 2_i64, 10_i64]);
-        assert!(by_position("SELECT $2", &values![1_i64]).is_err());
-        assert!(by_position("SELECT $0", &values![1_i64]).is_err());
+        assert!(by_position("SELECT $2", &[Value::from(1_i64)]).is_err());
+        assert!(by_position("SELECT $0", &[Value::from(1_i64)]).is_err());
     }
 
     #[test]

@@ -57,7 +57,11 @@ const TRANSACTION_ATTEMPTS: u32 = 5;
 const TRANSACTION_JITTER_MS: std::ops::RangeInclusive<u64> = 10..=200;
 /// Key of the advisory lock under which PostgreSQL's schema is migrated: "muster" in ASCII.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
-/// Milliseconds after which a connection is tested before it is used again.
+/// Longest a statement may take where nothing else is said: a page of 1,000 rows takes milliseconds.
+const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for a connection where nothing else is said; the caller holds a lease of 45 s meanwhile.
+const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Idle time after which a connection is tested before it is used again: firewalls drop silent ones.
 const TEST_IDLE_CONNECTIONS_AFTER: Duration = Duration::from_secs(30);
 
 impl StoreOptions {
@@ -68,8 +72,8 @@ impl StoreOptions {
             max_connections: 10,
             clock: DatabaseClock::Database,
             encryption: None,
-            statement_timeout: Duration::from_secs(30),
-            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
+            acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             durability: Durability::default(),
             max_attempts: 8,
             crash_limit: 3,

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The row of a reading: UUIDv5 of its natural key.
+/// The row of a reading: a version 5 UUID of its natural key.
 pub(crate) fn reading_id(key: &ReadingKey) -> Uuid {
     let project = key.project_id.map(|id| id.to_string()).unwrap_or_default();
     let name = format!("{}/{project}/{}/{}", key.organization_id, key.kind.as_str(), key.subject);

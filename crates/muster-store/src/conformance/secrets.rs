@@ -28,7 +28,7 @@ async fn a_secret_comes_back_as_it_was(bench: Bench) {
     let again = credentials.put("token", PersonalAccessToken, &secret("second")).await.expect("put");
     assert_eq!(again.id, stored.id, "a renewed secret keeps its id");
     assert_eq!(credentials.reveal(stored.id).await.expect("reveal").expose_secret(), "second");
-    assert_eq!(credentials.list().await.expect("list"), [again.clone()]);
+    assert_eq!(credentials.list().await.expect("list"), std::slice::from_ref(&again));
     assert_eq!(credentials.get_by_name("token").await.expect("get"), Some(again));
     let row = bench.store.reader().one("credential", "SELECT ciphertext FROM credential", values![]).await;
     let ciphertext: Vec<u8> = row.expect("row").expect("row").get("ciphertext").expect("bytes");

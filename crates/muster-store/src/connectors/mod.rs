@@ -177,7 +177,7 @@ impl Connectors {
                 enqueue(&session, jobs.iter(), max_attempts).await?;
                 get(&session, transition.connector_id, "")
                     .await?
-                    .ok_or_else(|| StoreError::not_found("connector", transition.connector_id))
+                    .ok_or_else(|| StoreError::not_found("connector", &transition.connector_id))
             })
             .await
     }
@@ -197,10 +197,10 @@ impl Connectors {
             .transaction(|session| async move {
                 let touched = session.run(UPDATE, update_values(id, update)?).await?;
                 if touched == 0 {
-                    return Err(StoreError::not_found("connector", id));
+                    return Err(StoreError::not_found("connector", &id));
                 }
                 enqueue(&session, jobs.iter(), max_attempts).await?;
-                get(&session, id, "").await?.ok_or_else(|| StoreError::not_found("connector", id))
+                get(&session, id, "").await?.ok_or_else(|| StoreError::not_found("connector", &id))
             })
             .await
     }
@@ -289,7 +289,7 @@ pub(crate) async fn create(
     }
     session.run(INSERT, insert_values(applied, new)?).await?;
     let connector =
-        get(session, new.id, "").await?.ok_or_else(|| StoreError::not_found("connector", new.id))?;
+        get(session, new.id, "").await?.ok_or_else(|| StoreError::not_found("connector", &new.id))?;
     let fact = state_fact(applied, &connector, None);
     outbox::put(session, applied, &[(fact, None)]).await?;
     Ok(connector)

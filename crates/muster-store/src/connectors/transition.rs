@@ -17,7 +17,7 @@ pub(crate) async fn transition_by_person(
 ) -> Result<Option<Fact>, StoreError> {
     let connector = locked(session, transition)
         .await?
-        .ok_or_else(|| StoreError::not_found("connector", transition.connector_id))?;
+        .ok_or_else(|| StoreError::not_found("connector", &transition.connector_id))?;
     let next = connector.state.after(transition.event)?;
     move_to(session, applied, connector, next, transition).await
 }

@@ -45,7 +45,7 @@ impl Inventory {
                     let row = session
                         .one("reading", &statement, values![id])
                         .await?
-                        .ok_or_else(|| StoreError::not_found("reading", id))?;
+                        .ok_or_else(|| StoreError::not_found("reading", &id))?;
                     let (_, stored) = reading(&row)?;
                     let kept = stored.outcome.map(|kept| kept.document).unwrap_or_default();
                     let before: ListCheckDocument =

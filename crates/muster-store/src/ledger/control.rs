@@ -73,7 +73,7 @@ impl Ledger {
                 let row = session
                     .one("job", "SELECT id, state FROM job WHERE id = $1", values![job.0])
                     .await?
-                    .ok_or_else(|| StoreError::not_found("job", job))?;
+                    .ok_or_else(|| StoreError::not_found("job", &job))?;
                 row.parse("state", JobState::parse).map(Some)
             })
             .await

@@ -111,7 +111,7 @@ fn in_turn(rows: Vec<Row>) -> Result<Vec<TracedTicket>, StoreError> {
         let order: (i64, i64) = (row.get("priority")?, row.get("due_at_ms")?);
         found.push((row.get::<String>("fairness_key")?, order, ticket(&row)?));
     }
-    found.sort_by(|left, right| left.1.cmp(&right.1));
+    found.sort_by_key(|(_, order, _)| *order);
     let mut turns: HashMap<String, u64> = HashMap::new();
     let mut ordered: Vec<(u64, (i64, i64), TracedTicket)> = found
         .into_iter()
@@ -121,7 +121,7 @@ fn in_turn(rows: Vec<Row>) -> Result<Vec<TracedTicket>, StoreError> {
             (*turn, order, ticket)
         })
         .collect();
-    ordered.sort_by(|left, right| (left.0, left.1).cmp(&(right.0, right.1)));
+    ordered.sort_by_key(|(turn, order, _)| (*turn, *order));
     Ok(ordered.into_iter().map(|(_, _, ticket)| ticket).collect())
 }
 
