@@ -81,6 +81,7 @@ async fn under_endless_demand(truth: f64) -> bool {
     }
     let demand = tokio::spawn(ask_without_end(store.clone()));
     wait_until("the first header", Duration::from_secs(120), async || fleet.simulator.stats().flagged > 0).await;
+    // Two windows in which costs are learnt: what is promised holds from then on.
     tokio::time::sleep(WINDOW * 2).await;
     let result = measure(&fleet, truth).await;
     demand.abort();
@@ -106,6 +107,7 @@ async fn ask_without_end(store: Store) {
             let effects = muster_store::inbox::RequestEffects::sync_project(request, &connector, &asked);
             store.inbox().perform(&effects).await.expect("ask");
         }
+        // Demand is endless anyhow: every project is asked for again before it was read.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -113,6 +115,7 @@ async fn ask_without_end(store: Store) {
 async fn measure(fleet: &Fleet, truth: f64) -> bool {
     fleet.simulator.reset_stats();
     let began = Instant::now();
+    // The time that is measured.
     tokio::time::sleep(WINDOW * MEASURED_WINDOWS).await;
     let stats = fleet.simulator.stats();
     let windows = began.elapsed().as_secs_f64() / WINDOW.as_secs_f64();

@@ -8,6 +8,8 @@ mod harness;
 mod layering;
 /// The map of the crates, the crate READMEs and the change log are true.
 mod map;
+/// The README tells the truth: its commands are run, its samples are read.
+mod readme;
 /// Sources as the gates see them: code without comments and literals.
 mod scanner;
 /// Rules that every source file keeps.

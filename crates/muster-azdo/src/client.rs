@@ -34,17 +34,26 @@ pub struct ClientOptions {
     pub short_wait: Duration,
 }
 
+/// Throttled answers are held back for up to 30 s by the service; this leaves room for a slow one.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(100);
+/// Within a body nothing is held back: a minute of silence is a dead connection.
+const IDLE_READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// A host that takes longer to answer a connection is away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A wait that is shorter than parking the job and taking it up again.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
+
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             base: Hosts::Cloud,
             user_agent: concat!("muster/", env!("CARGO_PKG_VERSION")).to_owned(),
-            total_timeout: Duration::from_secs(100),
-            idle_read_timeout: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(10),
+            total_timeout: TOTAL_TIMEOUT,
+            idle_read_timeout: IDLE_READ_TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
             max_body_bytes: 16 * 1024 * 1024,
             concurrency_per_identity: NonZeroUsize::new(4).expect("4 is not zero"),
-            short_wait: Duration::from_secs(2),
+            short_wait: SHORT_WAIT,
         }
     }
 }

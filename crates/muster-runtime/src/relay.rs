@@ -6,7 +6,9 @@
 use crate::lifecycle::Shutdown;
 use crate::metrics::Metrics;
 use muster_domain::backoff::Schedule;
+use muster_messages::CloudEvent;
 use muster_queue::{EventPublisher, PublishOutcome};
+use muster_store::dead_letters::NewDeadLetter;
 use muster_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,11 +90,15 @@ impl Relay {
         let (ids, events): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.id, row.event)).unzip();
         let outcomes = self.publisher.publish_events(&events).await;
         let (mut published, mut failed) = (Vec::with_capacity(taken), Vec::new());
-        for (id, outcome) in ids.into_iter().zip(outcomes) {
+        for ((id, event), outcome) in ids.into_iter().zip(&events).zip(outcomes) {
             match outcome {
                 // A fact without a subscriber is normal: the broker drops it, that is a delivery.
                 PublishOutcome::Confirmed | PublishOutcome::Unroutable => published.push(id),
-                PublishOutcome::Refused | PublishOutcome::Unconfirmed | PublishOutcome::TooLarge => failed.push(id),
+                PublishOutcome::Refused | PublishOutcome::Unconfirmed => failed.push(id),
+                PublishOutcome::TooLarge => {
+                    self.set_aside(event).await?;
+                    published.push(id);
+                }
             }
         }
         self.metrics.facts_published("confirmed", published.len());
@@ -102,6 +108,21 @@ impl Relay {
             outbox.reschedule(&failed, AGAIN_AFTER).await?;
         }
         Ok(Round { taken, failed: failed.len() })
+    }
+
+    /// A fact that no broker takes, however often it is tried: kept for a person.
+    async fn set_aside(&self, event: &CloudEvent) -> Result<(), StoreError> {
+        tracing::error!(event.id = event.id, event.kind = event.event_type, "a fact is too large to be published");
+        let letter = NewDeadLetter {
+            origin: "event_outbox".to_owned(),
+            routing_key: Some(event.event_type.clone()),
+            raw: event.to_structured(),
+            headers: serde_json::Value::Null,
+            reason_class: "too_large".to_owned(),
+            reason: "the fact is larger than a message may be".to_owned(),
+            job_id: None,
+        };
+        self.store.dead_letters().put(&letter).await.map(drop)
     }
 }
 

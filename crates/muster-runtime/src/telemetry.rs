@@ -35,9 +35,9 @@ pub enum Audience {
 }
 
 /// What services log when `RUST_LOG` says nothing.
-const SERVICE_FILTER: &str = "info,sqlx=warn,lapin=warn,hyper=warn,reqwest=warn,sea_orm=warn";
+const SERVICE_FILTER: &str = "info,sqlx=warn,lapin=error,hyper=warn,reqwest=warn,sea_orm=warn";
 /// What commands log when `RUST_LOG` says nothing: their data is elsewhere, a person wants to know what is wrong.
-const COMMAND_FILTER: &str = "warn,sqlx=error";
+const COMMAND_FILTER: &str = "warn,sqlx=error,lapin=error";
 /// How long the last spans may take on their way out; a collector that is down must not hold a process up.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 

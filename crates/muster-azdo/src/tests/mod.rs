@@ -73,6 +73,7 @@ impl Fixture {
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let poll = async {
         while !condition() {
+            // Waits for the condition: the pause only spares the processor.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
