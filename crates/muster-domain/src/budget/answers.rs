@@ -49,7 +49,7 @@ impl BudgetState {
         if let Some(held) = self.window.held_since(slot)
             && self.estimate.used(&held) < used
         {
-            self.estimate.project(&held, used, limit);
+            self.estimate.raise(&held, used, self.blame(now_ms), limit);
         }
     }
 
@@ -64,7 +64,7 @@ impl BudgetState {
         let bound = due + self.estimate.value(&self.window.unanswered());
         let used = self.estimate.used(&likely);
         if used > bound {
-            self.estimate.project(&likely, used + RELAXATION * (bound - used), limit);
+            self.estimate.lower(&likely, used + RELAXATION * (bound - used), limit);
         }
     }
 
@@ -89,9 +89,11 @@ impl BudgetState {
         let under_way = self.estimate.value(&unanswered);
         let sharing = 1.0 + unanswered.iter().sum::<f64>();
         let since = self.estimate.value(&window.answered(0..late));
-        let variance = edge_value * edge_value * part * (1.0 - part) * headers.max(1.0)
-            + under_way * under_way / 12.0 * sharing
-            + since * since / 3.0;
+        let next: Vec<f64> = window.answered_at(oldest - 1).collect();
+        let booked_late = edge_value * part + self.estimate.value(&next) * (1.0 - part);
+        let leaving = edge_value * edge_value * part * (1.0 - part) + booked_late * booked_late / 12.0;
+        let variance =
+            leaving * headers.max(1.0) + under_way * under_way / 12.0 * sharing + since * since / 3.0;
         (counts, variance + LEAST_VARIANCE)
     }
 }

@@ -1,9 +1,9 @@
 //! The numbers behind [`super::learning`]: unknowns, their covariance, and steps that keep both sound.
 
 /// Cheapest call that is believed in, TSTU. A positive floor keeps every count worth something.
-pub(super) const CHEAPEST_TSTU: f64 = 0.001;
+const CHEAPEST_TSTU: f64 = 0.001;
 /// Dearest call that is believed in, as a part of the limit: an empty window always has room for one call.
-pub(super) const DEAREST_SHARE: f64 = 0.25;
+const DEAREST_SHARE: f64 = 0.25;
 /// Doubt of a first guess that all reads have in common: up to ten times off.
 const COMMON_DOUBT: f64 = 3.0;
 /// Doubt of a read's cost beside the others'; simple reads differ by a factor of six in the field.
@@ -14,8 +14,6 @@ const LATER_DOUBT: f64 = 1.5;
 const REFERENCE: f64 = 0.3;
 /// Doubt is never larger than this, of a cost (of the limit, for foreign use).
 const LARGEST_DOUBT: f64 = 10.0;
-/// Passes of a projection that keeps every unknown above its floor.
-const PASSES: usize = 4;
 
 /// The estimate. `x[0]` is foreign use, `x[1 + i]` the cost of column `i` of the ring.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +33,10 @@ impl Estimate {
     /// From what was kept; nothing if it is not of one piece.
     pub(super) fn restore(x: Vec<f64>, triangle: &[f64]) -> Option<Self> {
         let size = x.len();
-        if size == 0 || triangle.len() != size * (size + 1) / 2 || x.iter().any(|value| !value.is_finite()) {
+        if size == 0
+            || triangle.len() != size * (size + 1) / 2
+            || x.iter().any(|value| !value.is_finite() || *value < 0.0)
+        {
             return None;
         }
         let mut p = vec![0.0; size * size];
@@ -124,38 +125,10 @@ impl Estimate {
         }
     }
 
-    /// Moves along a direction until `z·x = target`; unknowns that reach their floor or ceiling stay there.
-    pub(super) fn move_to(&mut self, z: &[f64], along: &[f64], target: f64, limit_tstu: f64) {
-        let mut direction = along.to_vec();
-        for _ in 0..PASSES {
-            let error = target - dot(z, &self.x);
-            let mut reach = dot(z, &direction);
-            if reach <= f64::EPSILON * target.abs().max(1.0) {
-                // No doubt is left along the way: scale what there is.
-                direction.iter_mut().zip(&self.x).zip(z).for_each(|((step, x), z)| *step = z * x * x);
-                reach = dot(z, &direction);
-            }
-            if error.abs() < 1e-9 || reach <= 0.0 {
-                return;
-            }
-            let mut stopped = false;
-            for (index, step) in direction.iter_mut().enumerate() {
-                let (floor, ceiling) = if index == 0 {
-                    (0.0, f64::INFINITY)
-                } else {
-                    (CHEAPEST_TSTU, DEAREST_SHARE * limit_tstu)
-                };
-                let wanted = self.x[index] + *step * error / reach;
-                self.x[index] = wanted.clamp(floor, ceiling);
-                if wanted < floor || wanted > ceiling {
-                    *step = 0.0;
-                    stopped = true;
-                }
-            }
-            if !stopped {
-                return;
-            }
-        }
+    /// Keeps costs believable.
+    pub(super) fn bound_costs(&mut self, limit_tstu: f64) {
+        let range = CHEAPEST_TSTU..=DEAREST_SHARE * limit_tstu;
+        self.x[1..].iter_mut().for_each(|cost| *cost = cost.clamp(*range.start(), *range.end()));
     }
 
     /// `P z`.

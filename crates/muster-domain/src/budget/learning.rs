@@ -6,23 +6,24 @@
 //!
 //! * a measurement of variance `R` (Kalman): `x += P z (U - z·x) / (z·P z + R)`, `P -= P z (P z)ᵀ / (z·P z + R)`. With
 //!   `R = 0` and `P` diagonal this is Kaczmarz' projection; with a common factor in `P` all costs scale together;
-//! * a bound (`U` at least, at most): the projection alone, `x += P z (bound - z·x) / z·P z`; `P` stays, for a bound is no
-//!   measurement;
+//! * a bound (`U` at least, at most) is no measurement and leaves `P`: where `U` must be more, `F` rises (in the first window
+//!   with headers all costs), where it must be less, `F` falls and then all costs together;
 //! * time: `F` fades with the window, as the calls of somebody who stopped leave it (slowly while headers say what it
 //!   is), and its doubt grows back; costs wander a little;
-//! * surprise: an error beyond [`SURPRISE`] standard deviations says that the model is wrong, not the measurement. In the
-//!   first window with headers the guesses are to blame: all costs are scaled at once. Later somebody else is: the
-//!   doubt of `F` is raised to the error, so `F` takes it and leaves with it again, and what has been learned about
-//!   costs stays. A lasting error (a service that became dearer) moves from `F` to the costs as `F` fades.
+//! * surprise: an error beyond two standard deviations says that the model is wrong, not the measurement. Downward it is
+//!   a bound. Upward, in the first window with headers, the guesses are to blame: all costs are scaled at once. Later
+//!   somebody else is: the doubt of `F` is raised to the error, so `F` takes it and leaves with it again, and what has
+//!   been learned about costs stays. A lasting error (a service that became dearer) moves to the costs as `F` fades.
+//!   So single costs only ever move by what their own doubt allows, and all of them keep their relations.
 
-use super::estimate::{CHEAPEST_TSTU, DEAREST_SHARE, Estimate, dot, with_foreign};
+use super::estimate::{Estimate, dot, with_foreign};
 
 /// How far a cost wanders in one window, of itself.
 const COST_DRIFT: f64 = 0.03;
 /// What others may use without being noticed, of the limit: standard deviation.
 const FOREIGN_DOUBT: f64 = 0.003;
 /// An error of more standard deviations than this is a surprise.
-const SURPRISE: f64 = 4.0;
+const SURPRISE: f64 = 2.0;
 /// Guesses that would be off by more than this are not to blame: others have used the identity before us.
 const MOST_WRONG: f64 = 20.0;
 /// An error that leads back to no foreign use is believed by this part at once: without it noise would let foreign
@@ -70,11 +71,19 @@ impl Estimate {
 
     /// A header: the service counted `used` where we count `counts`.
     pub(super) fn measure(&mut self, counts: &[f64], header: Header, blame: Blame, limit_tstu: f64) {
-        let z = with_foreign(counts);
+        let mut z = with_foreign(counts);
         self.explain(counts, &z, header, blame, limit_tstu);
+        if self.x[0] + self.step(&z, header)[0] < 0.0 {
+            // Nobody uses less than nothing: what is left of the error is for the costs alone.
+            self.x[0] = 0.0;
+            z[0] = 0.0;
+        }
+        let step = self.step(&z, header);
+        self.x.iter_mut().zip(&step).for_each(|(value, step)| *value += step);
+        self.x[0] = self.x[0].max(0.0);
+        self.bound_costs(limit_tstu);
         let along = self.along(&z);
         let spread = dot(&z, &along).max(0.0) + header.variance;
-        let error = header.used - dot(&z, &self.x);
         let size = self.x.len();
         for row in 0..size {
             for column in 0..size {
@@ -83,8 +92,15 @@ impl Estimate {
             // Rounding must not make a variance negative.
             self.p[row * size + row] = self.p[row * size + row].max(0.0);
         }
-        self.move_to(&z, &along, header.used - error * header.variance / spread, limit_tstu);
         self.bound_doubt(limit_tstu);
+    }
+
+    /// How far a header moves each unknown.
+    fn step(&self, z: &[f64], header: Header) -> Vec<f64> {
+        let along = self.along(z);
+        let spread = dot(z, &along).max(0.0) + header.variance;
+        let error = header.used - dot(z, &self.x);
+        along.into_iter().map(|along| along * error / spread).collect()
     }
 
     /// Corrects the model where the error of a header is larger than it allows.
@@ -100,20 +116,31 @@ impl Estimate {
             return;
         }
         let factor = (header.used - self.x[0]) / self.value(counts);
-        if blame == Blame::Guesses && factor <= MOST_WRONG {
+        if error < 0.0 {
+            self.lower(counts, header.used, limit_tstu);
+        } else if blame == Blame::Guesses && factor <= MOST_WRONG {
             self.scale(factor, limit_tstu);
         } else {
             self.p[0] += enough - spread;
         }
     }
 
-    /// A bound that is broken: projects onto it.
-    pub(super) fn project(&mut self, counts: &[f64], bound: f64, limit_tstu: f64) {
-        let z = with_foreign(counts);
-        let along = self.along(&z);
-        let before = self.x.clone();
-        self.move_to(&z, &along, bound, limit_tstu);
-        self.keep_relative_doubt(&before);
+    /// The service counted `used` and we hold no more than `counts`: the estimate of it rises to that.
+    pub(super) fn raise(&mut self, counts: &[f64], used: f64, blame: Blame, limit_tstu: f64) {
+        let factor = (used - self.x[0]) / self.value(counts);
+        if blame == Blame::Guesses && factor <= MOST_WRONG {
+            self.scale(factor, limit_tstu);
+        }
+        let missing = (used - self.used(counts)).max(0.0);
+        self.x[0] += missing;
+        self.p[0] += missing * missing;
+    }
+
+    /// The service counted no more than `used`, although we count `counts`: foreign use falls first, then all costs.
+    pub(super) fn lower(&mut self, counts: &[f64], used: f64, limit_tstu: f64) {
+        self.x[0] -= (self.used(counts) - used).clamp(0.0, self.x[0]);
+        let factor = (used - self.x[0]) / self.value(counts);
+        self.scale(factor.min(1.0), limit_tstu);
     }
 
     /// Takes all costs times a factor.
@@ -122,9 +149,8 @@ impl Estimate {
             return;
         }
         let before = self.x.clone();
-        for cost in &mut self.x[1..] {
-            *cost = (*cost * factor).clamp(CHEAPEST_TSTU, DEAREST_SHARE * limit_tstu);
-        }
+        self.x[1..].iter_mut().for_each(|cost| *cost *= factor);
+        self.bound_costs(limit_tstu);
         self.keep_relative_doubt(&before);
     }
 }

@@ -1,7 +1,8 @@
 //! The two bounds of the budget, from two windows after the first header: never above the share, never below 95 % of
 //! it, wherever the guess began. Four processes with four calls each ask without end.
 
-use super::simulation::{Outcome, Scenario, field_cost, run};
+use super::scenario::{Outcome, Scenario, field_cost};
+use super::simulation::run;
 use crate::budget::ConsumptionClass;
 use crate::read::Read;
 

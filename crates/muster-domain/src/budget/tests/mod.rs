@@ -2,6 +2,7 @@
 
 mod endless_demand;
 mod invariants;
+mod scenario;
 mod sharing;
 mod simulation;
 mod steps;
