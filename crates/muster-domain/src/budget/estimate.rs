@@ -116,8 +116,8 @@ impl Estimate {
     /// A cost that moved without a measurement is as doubtful as before, in relation to itself.
     pub(super) fn keep_relative_doubt(&mut self, before: &[f64]) {
         let size = self.x.len();
-        for index in 1..size {
-            let factor = self.x[index] / before[index];
+        for (index, before) in before.iter().enumerate().skip(1) {
+            let factor = self.x[index] / before;
             for other in 0..size {
                 self.p[index * size + other] *= factor;
                 self.p[other * size + index] *= factor;
