@@ -62,16 +62,28 @@ async fn under_endless_demand(truth: f64) -> bool {
     let organization = fleet.simulator.organizations().remove(0);
     fleet
         .run(&[
-            "connector", "create", "contoso", "--credential", CREDENTIAL, "--subscription-id",
-            "11111111-2222-4333-8444-555555555555", "--resource-group", "devops", "--region", "westeurope",
-            "--organization", &organization,
+            "connector",
+            "create",
+            "contoso",
+            "--credential",
+            CREDENTIAL,
+            "--subscription-id",
+            "11111111-2222-4333-8444-555555555555",
+            "--resource-group",
+            "devops",
+            "--region",
+            "westeurope",
+            "--organization",
+            &organization,
         ])
         .await;
     let store = fleet.store().await;
     wait_until("the projects are known", Duration::from_secs(120), async || {
         let connector = store.connectors().list().await.expect("list").remove(0);
         match store.inventory().organizations(connector.id).await.expect("list").first() {
-            Some(known) => store.inventory().projects(connector.id, known.id).await.expect("list").len() == 60,
+            Some(known) => {
+                store.inventory().projects(connector.id, known.id).await.expect("list").len() == 60
+            }
             None => false,
         }
     })
@@ -80,7 +92,8 @@ async fn under_endless_demand(truth: f64) -> bool {
         processes.push(fleet.start(&["worker", "sync"]).await);
     }
     let demand = tokio::spawn(ask_without_end(store.clone()));
-    wait_until("the first header", Duration::from_secs(120), async || fleet.simulator.stats().flagged > 0).await;
+    wait_until("the first header", Duration::from_secs(120), async || fleet.simulator.stats().flagged > 0)
+        .await;
     // Two windows in which costs are learnt: what is promised holds from then on.
     tokio::time::sleep(WINDOW * 2).await;
     let result = measure(&fleet, truth).await;

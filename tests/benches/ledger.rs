@@ -58,7 +58,8 @@ async fn main() {
     let ratio = ledger / raw;
     let met = if ratio >= GOAL { "met" } else { "missed" };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "raw loop  {raw:>8.0} jobs/s  ({RAW_HANDLERS} handlers, one transaction each)").expect("print");
+    writeln!(out, "raw loop  {raw:>8.0} jobs/s  ({RAW_HANDLERS} handlers, one transaction each)")
+        .expect("print");
     writeln!(out, "ledger    {ledger:>8.0} jobs/s  ({SLOTS} groups of up to {GROUP})").expect("print");
     writeln!(out, "ratio     {ratio:>8.2}  (goal {GOAL}, {met})").expect("print");
 }
@@ -111,7 +112,13 @@ async fn fill_queue(connection: &Connection) {
         let body = Uuid::new_v4().to_string();
         let properties = BasicProperties::default().with_delivery_mode(2);
         let confirm = channel
-            .basic_publish("".into(), "raw".into(), BasicPublishOptions::default(), body.as_bytes(), properties)
+            .basic_publish(
+                "".into(),
+                "raw".into(),
+                BasicPublishOptions::default(),
+                body.as_bytes(),
+                properties,
+            )
             .await
             .expect("publish");
         confirms.push(confirm);

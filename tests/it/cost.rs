@@ -75,8 +75,17 @@ async fn calls_do_not_grow_with_repositories_and_an_unchanged_pass_writes_nothin
 
 async fn create_connector(fleet: &Fleet) {
     let mut arguments = vec![
-        "connector", "create", "contoso", "--credential", tests::fleet::CREDENTIAL, "--subscription-id",
-        "11111111-2222-4333-8444-555555555555", "--resource-group", "devops", "--region", "westeurope",
+        "connector",
+        "create",
+        "contoso",
+        "--credential",
+        tests::fleet::CREDENTIAL,
+        "--subscription-id",
+        "11111111-2222-4333-8444-555555555555",
+        "--resource-group",
+        "devops",
+        "--region",
+        "westeurope",
     ];
     let organizations = fleet.simulator.organizations();
     for organization in &organizations {
@@ -89,7 +98,8 @@ async fn create_connector(fleet: &Fleet) {
 async fn discover(fleet: &Fleet) {
     let store = fleet.store().await;
     let connector = store.connectors().list().await.unwrap().remove(0);
-    let before = store.ledger().list(&JobFilter { limit: 10_000, ..JobFilter::default() }).await.unwrap().len();
+    let before =
+        store.ledger().list(&JobFilter { limit: 10_000, ..JobFilter::default() }).await.unwrap().len();
     let data = format!("{{\"connectorId\":\"{}\"}}", connector.id);
     fleet.run(&["event", "publish", "muster.connector.discovery-requested.v1", "--data", &data]).await;
     tests::waiting::wait_until("the request became work", tests::waiting::SOON, async || {
@@ -123,7 +133,10 @@ async fn written_when_stopped(fleet: &Fleet, processes: Vec<Process>) -> Vec<(St
     let statement = "SELECT relname::text AS name, n_tup_ins + n_tup_upd + n_tup_del AS written \
          FROM pg_stat_user_tables \
          WHERE relname IN ('resource', 'relation', 'assessment', 'assessment_history', 'event_outbox') ORDER BY relname";
-    let rows = connection.query_all_raw(Statement::from_string(backend, statement)).await.expect("ask for the counters");
+    let rows = connection
+        .query_all_raw(Statement::from_string(backend, statement))
+        .await
+        .expect("ask for the counters");
     rows.iter()
         .map(|row| (row.try_get("", "name").expect("a name"), row.try_get("", "written").expect("a number")))
         .collect()

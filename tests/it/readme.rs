@@ -81,16 +81,27 @@ impl Shell {
 }
 
 async fn simulator() -> RunningSimulator {
-    let options =
-        SimulatorOptions { organizations: 1, projects: 4, repositories: 20, seed: 2, ..SimulatorOptions::default() };
+    let options = SimulatorOptions {
+        organizations: 1,
+        projects: 4,
+        repositories: 20,
+        seed: 2,
+        ..SimulatorOptions::default()
+    };
     Simulator::start(options).await.expect("start the simulator")
 }
 
 #[test]
 fn every_shell_block_is_run_by_a_test_of_this_file() {
     let known = [
-        "cargo run --release -- demo", "tests/run", "muster credential set", "muster connector create", "muster up",
-        "muster connector show", "muster migrate", "muster event publish",
+        "cargo run --release -- demo",
+        "tests/run",
+        "muster credential set",
+        "muster connector create",
+        "muster up",
+        "muster connector show",
+        "muster migrate",
+        "muster event publish",
     ];
     for block in blocks("sh") {
         assert!(known.iter().any(|part| block.contains(part)), "no test runs this block:\n{block}");
@@ -101,7 +112,8 @@ fn every_shell_block_is_run_by_a_test_of_this_file() {
 async fn the_two_commands_are_there() {
     assert!(block_with("sh", "demo").contains("cargo run --release -- demo"));
     let tests_run = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
-    let checked = Process::start(Path::new("/bin/bash"), &["-n", &tests_run.display().to_string()], &BTreeMap::new());
+    let checked =
+        Process::start(Path::new("/bin/bash"), &["-n", &tests_run.display().to_string()], &BTreeMap::new());
     assert!(checked.wait(DEADLINE).await.success(), "{}", checked.stderr());
     assert_eq!(block_with("sh", "tests/run").trim(), "tests/run");
 }
@@ -165,8 +177,11 @@ async fn a_fleet_runs_and_takes_events() {
     // The key that the block generates is needed by the commands beside the fleet, too.
     let (exports, roles) = fleet_block.split_once("muster migrate").unwrap();
     let printed = shell.run(&format!("{exports}\nenv | grep ^MUSTER_")).await;
-    let exports: String =
-        printed.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    let exports: String = printed
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| format!("export {name}='{value}'\n"))
+        .collect();
     shell.run(&format!("{exports}muster migrate")).await;
     std::fs::write(shell.path().join("token.txt"), simulator.pat()).unwrap();
     shell.run(&format!("{exports}{}", block_with("sh", "muster credential set"))).await;
@@ -186,7 +201,8 @@ async fn a_fleet_runs_and_takes_events() {
     })
     .await;
     let id = id.into_inner().unwrap();
-    let publish = block_with("sh", "muster event publish").replace("0190b2c0-0000-7000-8000-000000000000", &id);
+    let publish =
+        block_with("sh", "muster event publish").replace("0190b2c0-0000-7000-8000-000000000000", &id);
     let printed = shell.run(&format!("{exports}{publish}")).await;
     assert!(printed.contains("muster.connector.onboarding-requested.v1"), "{printed}");
     fleet.terminate();

@@ -27,8 +27,17 @@ fn world() -> SimulatorOptions {
 async fn create_connector(fleet: &Fleet) {
     fleet.store_credential().await;
     let mut arguments = vec![
-        "connector", "create", "contoso", "--credential", CREDENTIAL, "--subscription-id",
-        "11111111-2222-4333-8444-555555555555", "--resource-group", "devops", "--region", "westeurope",
+        "connector",
+        "create",
+        "contoso",
+        "--credential",
+        CREDENTIAL,
+        "--subscription-id",
+        "11111111-2222-4333-8444-555555555555",
+        "--resource-group",
+        "devops",
+        "--region",
+        "westeurope",
     ];
     let organizations = fleet.simulator.organizations();
     for organization in &organizations {

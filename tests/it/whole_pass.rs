@@ -22,7 +22,18 @@ fn world() -> SimulatorOptions {
 }
 
 const DEMO: [&str; 12] = [
-    "demo", "--once", "--organizations", "3", "--projects", "40", "--repositories", "1000", "--seed", "7", "-o", "json",
+    "demo",
+    "--once",
+    "--organizations",
+    "3",
+    "--projects",
+    "40",
+    "--repositories",
+    "1000",
+    "--seed",
+    "7",
+    "-o",
+    "json",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +61,8 @@ async fn the_demonstration_finds_what_was_planted() {
     let list = Process::muster(&["recommendation", "list", "-o", "json"], &environment);
     assert!(list.wait(PASS_DEADLINE).await.success(), "{}", list.stderr());
     assert_same("the demonstration", &judged(&list.stdout()), &truth);
-    let total: u64 = summary["assessments"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum();
+    let total: u64 =
+        summary["assessments"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum();
     assert_eq!(total, u64::try_from(truth.len()).unwrap());
 }
 

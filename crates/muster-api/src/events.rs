@@ -20,9 +20,9 @@ pub(crate) async fn publish(State(ingress): State<Ingress>, headers: HeaderMap, 
             &format!("an event may have {EVENT_BYTES_MAX} bytes; send ids, not data"),
         );
     };
-    let headers = headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    });
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     let headers: Vec<(String, String)> = headers.collect();
     let content_type = headers.iter().find(|(name, _)| name == header::CONTENT_TYPE.as_str());
     let incoming = Incoming {
@@ -63,11 +63,7 @@ fn refusal(refused: &Refused) -> Response {
     }
 }
 
-fn rejected(
-    status: StatusCode,
-    code: &str,
-    rejection: &muster_messages::fact::RequestRejected,
-) -> Response {
+fn rejected(status: StatusCode, code: &str, rejection: &muster_messages::fact::RequestRejected) -> Response {
     let message = format!("{}; {}", rejection.reason, rejection.remedy);
     error(status, code, rejection.field.as_deref().unwrap_or_default(), &message)
 }

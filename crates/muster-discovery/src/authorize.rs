@@ -31,7 +31,9 @@ impl Handler for AuthorizeConnector {
     }
 
     async fn handle(&self, job: &ClaimedJob, slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
-        let Some(work) = Work::begin(job, slice, &self.client).await? else { return Ok(Outcome::cancelled()) };
+        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+            return Ok(Outcome::cancelled());
+        };
         let organizations = match organizations_of(&work).await {
             Ok(Organizations::Named(organizations)) => organizations,
             Ok(Organizations::CannotBeListed(reason)) => {
@@ -45,7 +47,11 @@ impl Handler for AuthorizeConnector {
             match work.session.connection_data(organization).await {
                 Ok(data) => return Ok(authorized(&work, data.subject_descriptor)),
                 // One organization may refuse what others admit; the credential is lost where all of them do.
-                Err(error @ (CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::NotFound { .. })) => {
+                Err(
+                    error @ (CallError::Unauthorized { .. }
+                    | CallError::Forbidden { .. }
+                    | CallError::NotFound { .. }),
+                ) => {
                     refusals.push(error);
                 }
                 Err(error) => return Err(work.fail(error).await),

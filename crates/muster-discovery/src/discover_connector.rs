@@ -30,7 +30,9 @@ impl Handler for DiscoverConnector {
     }
 
     async fn handle(&self, job: &ClaimedJob, slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
-        let Some(work) = Work::begin(job, slice, &self.client).await? else { return Ok(Outcome::cancelled()) };
+        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+            return Ok(Outcome::cancelled());
+        };
         let mut changes = Changes::default();
         match organizations_of(&work).await {
             Ok(Organizations::Named(organizations)) => {

@@ -76,7 +76,9 @@ impl Handler for DiscoverOrganization {
             let message = "the job names no organization".to_owned();
             return Err(HandlerError::Reject { class: "malformed_subject", message });
         };
-        let Some(work) = Work::begin(job, slice, &self.client).await? else { return Ok(Outcome::cancelled()) };
+        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+            return Ok(Outcome::cancelled());
+        };
         let progress = job.progress.clone().and_then(|progress| serde_json::from_value(progress).ok());
         let mut discovery = Discovery { work, organization, progress: progress.unwrap_or_default() };
         if discovery.progress.organization.is_none()
@@ -210,9 +212,10 @@ impl Discovery<'_> {
             let mut changed = BTreeSet::new();
             {
                 let mut difference = self.difference(organization_id, ResourceKind::Project).await?;
-                let before = listing.listed.keys().map(|id| {
-                    ResourceKey::project(organization_id, *id).resource_id(self.work.connector.id)
-                });
+                let before = listing
+                    .listed
+                    .keys()
+                    .map(|id| ResourceKey::project(organization_id, *id).resource_id(self.work.connector.id));
                 difference.listed_before(before);
                 for item in page.items {
                     let resource = Resource {
@@ -327,7 +330,11 @@ impl Discovery<'_> {
             let read_at = last_read.get(project_id);
             let is_fresh = read_at.is_some_and(|at| (now - *at).to_std().unwrap_or_default() < sync_every);
             if !is_scheduled(cause) || !is_fresh {
-                changes.jobs.push(self.work.next_job(JobKind::ProjectSync, subject.clone(), priority_of(cause)));
+                changes.jobs.push(self.work.next_job(
+                    JobKind::ProjectSync,
+                    subject.clone(),
+                    priority_of(cause),
+                ));
             }
             // A project that was never read is judged when it is.
             if read_at.is_some() && self.progress.changed_projects.contains(project_id) {

@@ -39,16 +39,21 @@ impl<'a> Difference<'a> {
     }
 
     /// Notes a resource that is listed; true where it is written because it differs.
-    pub(crate) fn listed(&mut self, resource: Resource, project: Option<&str>, changes: &mut Changes) -> bool {
+    pub(crate) fn listed(
+        &mut self,
+        resource: Resource,
+        project: Option<&str>,
+        changes: &mut Changes,
+    ) -> bool {
         let resource_id = resource.key.resource_id(self.connector.id);
         // An item that a listing holds twice is one resource.
         if !self.listed.insert(resource_id) {
             return false;
         }
         let known = self.known.get(&resource_id);
-        if known.is_some_and(|known| {
-            known.presence == Presence::Present && known.hash == resource.content_hash()
-        }) {
+        if known
+            .is_some_and(|known| known.presence == Presence::Present && known.hash == resource.content_hash())
+        {
             return false;
         }
         if known.is_none_or(|known| known.presence == Presence::Gone) {

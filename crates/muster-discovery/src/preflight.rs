@@ -31,7 +31,9 @@ impl Handler for PreflightConnector {
     }
 
     async fn handle(&self, job: &ClaimedJob, slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
-        let Some(work) = Work::begin(job, slice, &self.client).await? else { return Ok(Outcome::cancelled()) };
+        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+            return Ok(Outcome::cancelled());
+        };
         let organizations = match organizations_of(&work).await {
             Ok(Organizations::Named(organizations)) => organizations,
             Ok(Organizations::CannotBeListed(reason)) => {

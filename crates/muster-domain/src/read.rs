@@ -105,7 +105,9 @@ impl Read {
             Self::Profile | Self::Accounts => Some("vso.profile"),
             Self::Projects | Self::GeneralSettings => Some("vso.project"),
             Self::Repositories | Self::PolicyConfigurations => Some("vso.code"),
-            Self::BuildDefinitions | Self::AuthorizedResources | Self::PipelinePermissions => Some("vso.build"),
+            Self::BuildDefinitions | Self::AuthorizedResources | Self::PipelinePermissions => {
+                Some("vso.build")
+            }
             Self::ServiceEndpoints => Some("vso.serviceendpoint"),
         }
     }

@@ -60,10 +60,7 @@ fn fact_of(
     };
     let resource = arm::resource_id(connector, key, path);
     Fact {
-        subject: format!(
-            "{resource}/providers/Microsoft.Security/assessments/{}",
-            assessment.recommendation
-        ),
+        subject: format!("{resource}/providers/Microsoft.Security/assessments/{}", assessment.recommendation),
         sequence: assessment.change_sequence,
         time: assessment.since,
         payload: FactPayload::AssessmentChanged(AssessmentChanged {

@@ -28,7 +28,9 @@ impl Handler for RefreshOrganization {
         let connector_id = job.subject.connector_id;
         let inventory = slice.store().inventory();
         let Some(found) = inventory.organization_by_name(connector_id, &organization).await? else {
-            return Err(HandlerError::Gone { message: format!("organization {organization} is not in the inventory") });
+            return Err(HandlerError::Gone {
+                message: format!("organization {organization} is not in the inventory"),
+            });
         };
         let projects = inventory.projects(connector_id, found.id).await?;
         let jobs = projects

@@ -8,9 +8,9 @@ use muster_domain::resource::ContentHash;
 use muster_domain::snapshot::ProjectSnapshot;
 use muster_domain::{ConnectorId, OrganizationName, ProjectId};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
+use muster_store::StoreError;
 use muster_store::changes::{Changes, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite};
 use muster_store::ledger::ClaimedJob;
-use muster_store::StoreError;
 use std::collections::HashMap;
 
 /// Projects judged at a time: large enough that one transaction serves many, small enough that one large project
@@ -51,7 +51,9 @@ impl Handler for RefreshProject {
             }
             Err(error) => {
                 let message = error.to_string();
-                jobs.iter().map(|_| Err(HandlerError::Retry { class: "store", message: message.clone() })).collect()
+                jobs.iter()
+                    .map(|_| Err(HandlerError::Retry { class: "store", message: message.clone() }))
+                    .collect()
             }
         }
     }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Bounds of the duration histograms, in seconds: from a judged project to a slice that is cut off.
-const DURATION_BOUNDS_SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+const DURATION_BOUNDS_SECONDS: [f64; 12] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
 /// The instruments of a process.
 #[derive(Clone, Debug)]
@@ -63,17 +64,29 @@ impl Metrics {
             meter.u64_counter(name).with_description(description).build()
         };
         Ok(Self {
-            process_duration: histogram("messaging.process.duration", "Duration of one run of a job or group"),
+            process_duration: histogram(
+                "messaging.process.duration",
+                "Duration of one run of a job or group",
+            ),
             queue_delay: histogram("muster.job.queue.delay", "Time from due to claimed"),
             outcomes: counter("muster.job.outcomes", "Ends of runs by kind and outcome"),
             stale_tickets: counter("muster.ticket.stale", "Tickets whose job was no longer theirs to claim"),
             leases_lost: counter("muster.job.leases.lost", "Leases found lost at renewal or finish"),
-            leases_expired: counter("muster.job.leases.expired", "Leases taken back because nobody renewed them"),
+            leases_expired: counter(
+                "muster.job.leases.expired",
+                "Leases taken back because nobody renewed them",
+            ),
             tickets_published: counter("muster.ticket.published", "Tickets by result of their publishing"),
-            tickets_redispatched: counter("muster.ticket.redispatched", "Tickets made again because they were lost"),
+            tickets_redispatched: counter(
+                "muster.ticket.redispatched",
+                "Tickets made again because they were lost",
+            ),
             events_received: counter("muster.inbox.events", "Requests by type and result"),
             facts_published: counter("muster.outbox.published", "Facts by result of their publishing"),
-            jobs: meter.u64_gauge("muster.job.count").with_description("Jobs by role, state and reason").build(),
+            jobs: meter
+                .u64_gauge("muster.job.count")
+                .with_description("Jobs by role, state and reason")
+                .build(),
             due_age: meter
                 .f64_gauge("muster.job.due.age")
                 .with_unit("s")

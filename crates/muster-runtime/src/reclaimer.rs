@@ -62,7 +62,9 @@ impl Reclaimer {
         let expired = ledger.reclaim_expired(BATCH, self.crash_limit).await?;
         if expired.retried + expired.dead > 0 {
             tracing::warn!(
-                retried = expired.retried, dead = expired.dead, "leases ran out: nobody renewed them"
+                retried = expired.retried,
+                dead = expired.dead,
+                "leases ran out: nobody renewed them"
             );
             let count = expired.retried.saturating_add(expired.dead);
             self.metrics.leases_expired(usize::try_from(count).unwrap_or(usize::MAX));

@@ -112,7 +112,11 @@ impl Relay {
 
     /// A fact that no broker takes, however often it is tried: kept for a person.
     async fn set_aside(&self, event: &CloudEvent) -> Result<(), StoreError> {
-        tracing::error!(event.id = event.id, event.kind = event.event_type, "a fact is too large to be published");
+        tracing::error!(
+            event.id = event.id,
+            event.kind = event.event_type,
+            "a fact is too large to be published"
+        );
         let letter = NewDeadLetter {
             origin: "event_outbox".to_owned(),
             routing_key: Some(event.event_type.clone()),

@@ -134,7 +134,8 @@ fn plan(
     }
     let listed = endpoints.iter().find(|id| open.contains(*id)).filter(|_| !document.listed_confirmed);
     let unlisted = endpoints.iter().find(|id| !open.contains(*id)).filter(|_| !document.unlisted_confirmed);
-    let mut questions: Vec<Question> = listed.into_iter().chain(unlisted).map(|id| question(id, open)).collect();
+    let mut questions: Vec<Question> =
+        listed.into_iter().chain(unlisted).map(|id| question(id, open)).collect();
     let nothing_listed = !endpoints.iter().any(|id| open.contains(id));
     if document.check == ListCheck::NotVerified && nothing_listed {
         let room = (CALLS_PER_DAY - DECIDING_CALLS).saturating_sub(document.calls_today);
@@ -206,7 +207,10 @@ mod tests {
         ids(names).into_iter().collect()
     }
 
-    fn answer_all(questions: Vec<Question>, access: impl Fn(&str) -> PipelineAccess) -> Vec<(Question, PipelineAccess)> {
+    fn answer_all(
+        questions: Vec<Question>,
+        access: impl Fn(&str) -> PipelineAccess,
+    ) -> Vec<(Question, PipelineAccess)> {
         questions.into_iter().map(|question| (question.clone(), access(question.id()))).collect()
     }
 

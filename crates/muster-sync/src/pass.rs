@@ -10,7 +10,8 @@ use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKind};
 use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId};
 use muster_runtime::{HandlerError, Outcome, Slice};
 use muster_store::changes::{
-    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, ResourceWrite, StoredReading,
+    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, ResourceWrite,
+    StoredReading,
 };
 use muster_store::inventory::KnownResource;
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
@@ -69,19 +70,25 @@ impl<'a> Pass<'a> {
         client: &AzureDevOps,
     ) -> Result<Option<Self>, HandlerError> {
         let subject = &job.subject;
-        let (Some(organization), Some(project_id)) = (subject.organization.clone(), subject.project_id) else {
+        let (Some(organization), Some(project_id)) = (subject.organization.clone(), subject.project_id)
+        else {
             let message = "the job names no organization or no project".to_owned();
             return Err(HandlerError::Reject { class: "malformed_subject", message });
         };
         let store = slice.store();
-        let Some(connector) =
-            store.connectors().get(subject.connector_id).await?.filter(|connector| connector.state.may_work())
+        let Some(connector) = store
+            .connectors()
+            .get(subject.connector_id)
+            .await?
+            .filter(|connector| connector.state.may_work())
         else {
             return Ok(None);
         };
         let inventory = store.inventory();
         let Some(found) = inventory.organization_by_name(connector.id, &organization).await? else {
-            return Err(HandlerError::Gone { message: format!("organization {organization} is not in the inventory") });
+            return Err(HandlerError::Gone {
+                message: format!("organization {organization} is not in the inventory"),
+            });
         };
         let credentials = store.credentials();
         let credential = credentials.get(connector.credential_id).await?;
@@ -122,7 +129,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Notes a document that was read.
-    pub(crate) fn document<T: Serialize>(&mut self, read: Read, subject: &str, document: &T, item_count: usize) {
+    pub(crate) fn document<T: Serialize>(
+        &mut self,
+        read: Read,
+        subject: &str,
+        document: &T,
+        item_count: usize,
+    ) {
         let outcome = Ok(ReadingDocument {
             // Documents are plain structs: they always serialise.
             document: serde_json::to_value(document).unwrap_or_default(),
@@ -152,9 +165,9 @@ impl<'a> Pass<'a> {
 
     /// Notes a resource that was listed, where it differs from what is known.
     pub(crate) fn resource(&mut self, known: &HashMap<ResourceId, KnownResource>, resource: Resource) {
-        let same = known
-            .get(&resource.key.resource_id(self.connector.id))
-            .is_some_and(|known| known.presence == Presence::Present && known.hash == resource.content_hash());
+        let same = known.get(&resource.key.resource_id(self.connector.id)).is_some_and(|known| {
+            known.presence == Presence::Present && known.hash == resource.content_hash()
+        });
         if !same {
             self.progress.changed = true;
             self.changes.resources.push(ResourceWrite { connector_id: self.connector.id, resource });

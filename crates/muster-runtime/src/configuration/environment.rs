@@ -52,9 +52,10 @@ const NOT_KEYS: [&str; 2] = ["config", "test_"];
 impl Environment {
     /// The variables of this process.
     pub fn of_process() -> Self {
-        Self::from_variables(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        Self::from_variables(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     /// These variables; those without the prefix are left out.
@@ -116,8 +117,7 @@ fn set(table: &mut toml::Table, key: &str, value: Value) {
             table.insert(key.to_owned(), value);
         }
         Some((section, rest)) => {
-            let section =
-                table.entry(section.to_owned()).or_insert_with(|| Value::Table(toml::Table::new()));
+            let section = table.entry(section.to_owned()).or_insert_with(|| Value::Table(toml::Table::new()));
             if let Value::Table(section) = section {
                 set(section, rest, value);
             }

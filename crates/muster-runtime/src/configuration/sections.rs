@@ -156,7 +156,11 @@ impl Configuration {
     /// Checks what types cannot say.
     pub(super) fn check(&self) -> Result<(), ConfigurationError> {
         let fraction = |key: &str, value: f64| {
-            require(key, value > 0.0 && value <= 1.0, &format!("{value} is not a fraction above 0, at most 1"))
+            require(
+                key,
+                value > 0.0 && value <= 1.0,
+                &format!("{value} is not a fraction above 0, at most 1"),
+            )
         };
         let positive = |key: &str, value: f64| {
             require(key, value.is_finite() && value > 0.0, &format!("{value} is not a positive number"))

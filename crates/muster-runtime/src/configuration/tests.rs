@@ -49,7 +49,8 @@ fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
 fn secrets_come_from_files_and_are_never_shown() {
     let secret = file("postgres://muster:hunter2@db/muster\n");
     let path = secret.path().to_str().unwrap();
-    let configuration = load(None, &environment(&[("MUSTER_DATABASE_URL_FILE", path)])).unwrap().configuration;
+    let configuration =
+        load(None, &environment(&[("MUSTER_DATABASE_URL_FILE", path)])).unwrap().configuration;
     assert_eq!(
         configuration.database_url.as_ref().unwrap().expose_secret(),
         "postgres://muster:hunter2@db/muster"

@@ -23,11 +23,7 @@ impl From<StoreError> for NotPossible {
 }
 
 /// Something stands in the way of a request.
-pub(super) fn conflict(
-    field: &str,
-    reason: impl Into<String>,
-    remedy: impl Into<String>,
-) -> RejectedRequest {
+pub(super) fn conflict(field: &str, reason: impl Into<String>, remedy: impl Into<String>) -> RejectedRequest {
     RejectedRequest {
         kind: RejectionKind::Invalid,
         field: Some(field.to_owned()),
@@ -37,7 +33,11 @@ pub(super) fn conflict(
 }
 
 /// What `request` does.
-pub(super) async fn of(store: &Store, request: &Request, asked: &Asked) -> Result<RequestEffects, NotPossible> {
+pub(super) async fn of(
+    store: &Store,
+    request: &Request,
+    asked: &Asked,
+) -> Result<RequestEffects, NotPossible> {
     match request {
         Request::Onboard(onboarding) => {
             let name = &onboarding.credential;

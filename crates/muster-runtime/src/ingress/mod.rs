@@ -162,7 +162,11 @@ impl Ingress {
             }
             Err(error) if error.is_passing() => Err(unavailable(&error)),
             Err(StoreError::Conflict { what, .. }) => {
-                let rejection = effects::conflict("data.name", what, "choose another name, or remove the other one first");
+                let rejection = effects::conflict(
+                    "data.name",
+                    what,
+                    "choose another name, or remove the other one first",
+                );
                 Err(Refused::Conflict(self.kept(&incoming, &event, &rejection).await?))
             }
             Err(StoreError::Transition(error)) => {
@@ -203,7 +207,10 @@ impl Ingress {
         keep: Keep,
     ) -> Result<(), Refused> {
         tracing::warn!(
-            origin = incoming.origin, class, field = rejected.field.as_deref(), reason = rejected.reason,
+            origin = incoming.origin,
+            class,
+            field = rejected.field.as_deref(),
+            reason = rejected.reason,
             "a request is not taken"
         );
         let raw = match keep {

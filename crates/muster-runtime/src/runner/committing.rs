@@ -4,9 +4,9 @@ use super::Shared;
 use muster_domain::backoff::Schedule;
 use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
+use muster_store::StoreError;
 use muster_store::dead_letters::NewDeadLetter;
 use muster_store::ledger::{ClaimedJob, Finish, Finished};
-use muster_store::StoreError;
 use std::time::Duration;
 use tokio::time::Instant;
 

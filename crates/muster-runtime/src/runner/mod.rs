@@ -137,10 +137,7 @@ impl Runner {
         }
     }
 
-    async fn consume(
-        &self,
-        soft: &tokio_util::sync::CancellationToken,
-    ) -> Option<Box<dyn TicketConsumer>> {
+    async fn consume(&self, soft: &tokio_util::sync::CancellationToken) -> Option<Box<dyn TicketConsumer>> {
         let in_hand = self.shared.settings.slots * self.group_size * PREFETCH_FACTOR;
         let prefetch = u16::try_from(in_hand).unwrap_or(u16::MAX);
         let mut attempt = 0;
@@ -148,7 +145,9 @@ impl Runner {
             attempt += 1;
             match self.shared.context.transport.consume(self.shared.role, prefetch).await {
                 Ok(consumer) => return Some(consumer),
-                Err(error) => tracing::warn!(role = %self.shared.role, error = %error, "cannot consume tickets yet"),
+                Err(error) => {
+                    tracing::warn!(role = %self.shared.role, error = %error, "cannot consume tickets yet")
+                }
             }
             tokio::select! {
                 () = soft.cancelled() => return None,

@@ -27,7 +27,12 @@ pub(super) enum Run {
 }
 
 /// What to commit for a job, and the name of the outcome for the metrics. `None`: nothing, the job is not ours.
-pub(super) fn finish_of(job: &ClaimedJob, run: Run, now: DateTime<Utc>, random: f64) -> Option<(Finish, &'static str)> {
+pub(super) fn finish_of(
+    job: &ClaimedJob,
+    run: Run,
+    now: DateTime<Utc>,
+    random: f64,
+) -> Option<(Finish, &'static str)> {
     let (changes, end, name) = match run {
         Run::Returned(Ok(outcome)) => finished(outcome),
         Run::Returned(Err(error)) => failed(job, error, now, random)?,

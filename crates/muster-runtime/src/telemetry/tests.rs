@@ -35,7 +35,9 @@ fn a_consumer_span_is_linked_to_the_span_that_asked_for_the_work() {
 
 #[test]
 fn garbage_is_no_context() {
-    for traceparent in ["", "00-zz-11-01", "00-00000000000000000000000000000000-0000000000000000-01", "01-a-b-c-d"] {
+    for traceparent in
+        ["", "00-zz-11-01", "00-00000000000000000000000000000000-0000000000000000-01", "01-a-b-c-d"]
+    {
         let trace = TraceContext { traceparent: traceparent.to_owned(), tracestate: None };
         assert!(span_context_of(&trace).is_none(), "{traceparent}");
     }

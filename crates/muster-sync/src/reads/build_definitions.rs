@@ -21,7 +21,8 @@ pub(super) async fn read(pass: &mut Pass<'_>) -> Result<(), ReadError> {
         guard.admit(token)?;
     }
     loop {
-        let answer = pass.session.build_definitions(&pass.organization, pass.project_id, request.clone()).await;
+        let answer =
+            pass.session.build_definitions(&pass.organization, pass.project_id, request.clone()).await;
         let page = match answer {
             Ok(page) => page,
             Err(error) => {

@@ -27,7 +27,9 @@ pub(super) async fn read(pass: &mut Pass<'_>) -> Result<(), ReadError> {
         };
         let next = guard.next(&page)?;
         let items = page.items.iter().filter(|configuration| is_kept(configuration));
-        listing.items.extend(items.map(|configuration| serde_json::to_value(configuration).unwrap_or_default()));
+        listing
+            .items
+            .extend(items.map(|configuration| serde_json::to_value(configuration).unwrap_or_default()));
         match next {
             Some(next) => request = next,
             None => break,
