@@ -2,7 +2,7 @@
 //!
 //! Pure: the store keeps a [`BudgetState`] in one row, locks it, calls one of these functions with the database's
 //! time and writes the state back. A refusal changes nothing that the next call would not change as well, so it need
-//! not be written. An operation takes about a microsecond, a row stays under 4 KB.
+//! not be written. An operation takes a few microseconds, a row stays under 4 KB.
 //!
 //! # Why no window passes the share
 //! The service counts a call at some moment between its grant and its answer. Until the answer the call is *in flight*
@@ -23,7 +23,7 @@
 //!   give way to a person for as long as the burst is inside; an evenly spent one gives way as fast as they begin.
 //!
 //! # What it costs
-//! In the simulation of the tests (`tests`), 16 callers without a pause, mean use is 96.6 to 99 % of the share, the highest
+//! In the simulation of the tests (`tests`), 16 callers without a pause, mean use is 96 to 99 % of the share, the highest
 //! window 98 to 100 %, for guesses of 0.1 to 10 times the truth, windows of 12, 30 and 300 s, and mixes that change.
 //!
 //! # Limits
