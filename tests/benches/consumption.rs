@@ -12,7 +12,7 @@ use muster_store::Store;
 use muster_store::requests::Asked;
 use std::io::Write as _;
 use std::time::Duration;
-use tests::fleet::{CREDENTIAL, Fleet};
+use tests::fleet::Fleet;
 use tests::waiting::wait_until;
 use tokio::time::Instant;
 
@@ -52,31 +52,13 @@ async fn under_endless_demand(truth: f64) -> bool {
         ..SimulatorOptions::default()
     })
     .await;
-    fleet.set("MUSTER_CONSUMPTION__WINDOW_SECONDS", WINDOW.as_secs());
-    fleet.set("MUSTER_CONSUMPTION__GUESS_TSTU", GUESS_TSTU);
-    fleet.set("MUSTER_CONSUMPTION__SHARE", SHARE);
-    fleet.set("RUST_LOG", "warn,muster_runtime::serving=info");
-    fleet.store_credential().await;
+    fleet.set("MUSTER_CONSUMPTION__WINDOW_SECONDS", &WINDOW.as_secs());
+    fleet.set("MUSTER_CONSUMPTION__GUESS_TSTU", &GUESS_TSTU);
+    fleet.set("MUSTER_CONSUMPTION__SHARE", &SHARE);
+    fleet.set("RUST_LOG", &"warn,muster_runtime::serving=info");
     let mut processes = vec![fleet.start(&["scheduler"]).await, fleet.start(&["worker", "discovery"]).await];
     processes.push(fleet.start(&["worker", "refresh"]).await);
-    let organization = fleet.simulator.organizations().remove(0);
-    fleet
-        .run(&[
-            "connector",
-            "create",
-            "contoso",
-            "--credential",
-            CREDENTIAL,
-            "--subscription-id",
-            "11111111-2222-4333-8444-555555555555",
-            "--resource-group",
-            "devops",
-            "--region",
-            "westeurope",
-            "--organization",
-            &organization,
-        ])
-        .await;
+    fleet.create_connector().await;
     let store = fleet.store().await;
     wait_until("the projects are known", Duration::from_secs(120), async || {
         let connector = store.connectors().list().await.expect("list").remove(0);

@@ -1,7 +1,7 @@
 //! Throughput of the job ledger beside a raw loop, in one run on one machine.
 //!
 //! One job: take one message, write ten rows and one outgoing event in a transaction, acknowledge. The raw loop is
-//! lapin and SeaORM with 16 handlers and a transaction per message. Muster's side is the whole way: dispatcher,
+//! lapin and sea-orm with 16 handlers and a transaction per message. Muster's side is the whole way: dispatcher,
 //! ticket, claim, handler, commit, acknowledgement, in groups. The goal is a ratio of 2.
 //!
 //! `tests/run --services-only` gives the services; `cargo bench --workspace --bench ledger` runs it.

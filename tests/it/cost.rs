@@ -31,9 +31,8 @@ async fn calls_do_not_grow_with_repositories_and_an_unchanged_pass_writes_nothin
     let mut of_projects = Vec::new();
     for repositories in [100, 10_000] {
         let fleet = Fleet::prepare(world(repositories)).await;
-        fleet.store_credential().await;
         let processes = fleet.start_all(1).await;
-        create_connector(&fleet).await;
+        fleet.create_connector().await;
         fleet.wait_until_idle(PASS_DEADLINE).await;
         assert_same("first pass", &fleet.assessments().await, &fleet.truth());
 
@@ -73,37 +72,24 @@ async fn calls_do_not_grow_with_repositories_and_an_unchanged_pass_writes_nothin
     }
 }
 
-async fn create_connector(fleet: &Fleet) {
-    let mut arguments = vec![
-        "connector",
-        "create",
-        "contoso",
-        "--credential",
-        tests::fleet::CREDENTIAL,
-        "--subscription-id",
-        "11111111-2222-4333-8444-555555555555",
-        "--resource-group",
-        "devops",
-        "--region",
-        "westeurope",
-    ];
-    let organizations = fleet.simulator.organizations();
-    for organization in &organizations {
-        arguments.extend(["--organization", organization]);
-    }
-    fleet.run(&arguments).await;
-}
-
 /// Has everything discovered and read again, and waits for it.
 async fn discover(fleet: &Fleet) {
     let store = fleet.store().await;
-    let connector = store.connectors().list().await.unwrap().remove(0);
-    let before =
-        store.ledger().list(&JobFilter { limit: 10_000, ..JobFilter::default() }).await.unwrap().len();
+    let connector = store.connectors().list().await.expect("list the connectors").remove(0);
+    let before = store
+        .ledger()
+        .list(&JobFilter { limit: 10_000, ..JobFilter::default() })
+        .await
+        .expect("list the jobs")
+        .len();
     let data = format!("{{\"connectorId\":\"{}\"}}", connector.id);
     fleet.run(&["event", "publish", "muster.connector.discovery-requested.v1", "--data", &data]).await;
     tests::waiting::wait_until("the request became work", tests::waiting::SOON, async || {
-        let jobs = store.ledger().list(&JobFilter { limit: 10_000, ..JobFilter::default() }).await.unwrap();
+        let jobs = store
+            .ledger()
+            .list(&JobFilter { limit: 10_000, ..JobFilter::default() })
+            .await
+            .expect("list the jobs");
         jobs.len() > before
     })
     .await;

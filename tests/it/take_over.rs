@@ -5,7 +5,7 @@ use muster_domain::job::{JobState, Role};
 use muster_store::ledger::JobFilter;
 use std::collections::HashMap;
 use std::time::Duration;
-use tests::fleet::{CREDENTIAL, Fleet, assert_same};
+use tests::fleet::{Fleet, assert_same};
 use tests::processes::Process;
 use tests::waiting::{SOON, stays_true, wait_until};
 
@@ -24,34 +24,12 @@ fn world() -> SimulatorOptions {
     }
 }
 
-async fn create_connector(fleet: &Fleet) {
-    fleet.store_credential().await;
-    let mut arguments = vec![
-        "connector",
-        "create",
-        "contoso",
-        "--credential",
-        CREDENTIAL,
-        "--subscription-id",
-        "11111111-2222-4333-8444-555555555555",
-        "--resource-group",
-        "devops",
-        "--region",
-        "westeurope",
-    ];
-    let organizations = fleet.simulator.organizations();
-    for organization in &organizations {
-        arguments.extend(["--organization", organization]);
-    }
-    fleet.run(&arguments).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_s_jobs_go_on_elsewhere_and_nothing_is_doubled() {
     let mut fleet = Fleet::prepare(world()).await;
     // Long leases: what goes on within seconds goes on by redelivery, not because a lease ran out.
-    fleet.set("MUSTER_WORKER__LEASE_SECONDS", 600);
-    create_connector(&fleet).await;
+    fleet.set("MUSTER_WORKER__LEASE_SECONDS", &600);
+    fleet.create_connector().await;
     let _scheduler = fleet.start(&["scheduler"]).await;
     let mut workers: HashMap<Role, Process> = HashMap::new();
     for role in Role::ALL {
@@ -97,15 +75,15 @@ async fn assert_no_assessment_was_made_twice(fleet: &Fleet) {
         SELECT count(*) FROM assessment_history h
         WHERE h.resource_id = a.resource_id AND h.recommendation = a.recommendation)";
     let statement = Statement::from_string(connection.get_database_backend(), statement);
-    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
-    let doubled: i64 = row.try_get("", "doubled").unwrap();
+    let row = connection.query_one_raw(statement).await.expect("count").expect("a row");
+    let doubled: i64 = row.try_get("", "doubled").expect("a number");
     assert_eq!(doubled, 0, "assessments whose history does not match their changes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_queue_is_silent_touches_no_pending_job() {
     let fleet = Fleet::prepare(world()).await;
-    create_connector(&fleet).await;
+    fleet.create_connector().await;
     // Workers without a scheduler: nobody makes tickets.
     let _workers = [
         fleet.start(&["worker", "discovery"]).await,

@@ -71,12 +71,12 @@ fn exporter() -> &'static InMemorySpanExporter {
 
 async fn the_link_is_there(database: &TestDatabase, transport: Arc<dyn TicketTransport>) {
     let exporter = exporter();
-    let store = Store::connect(StoreOptions::new(database.url())).await.unwrap();
-    store.migrate().await.unwrap();
+    let store = Store::connect(StoreOptions::new(database.url())).await.expect("connect");
+    store.migrate().await.expect("migrate");
     let producer = tracing::info_span!("accept request");
     let trace = producer.in_scope(current_trace).expect("the producer's span has a context");
     drop(producer);
-    store.ledger().enqueue(&[job(Some(trace.clone()))]).await.unwrap();
+    store.ledger().enqueue(&[job(Some(trace.clone()))]).await.expect("enqueue");
     run_to_the_end(&store, transport).await;
 
     let cause = trace.parts().expect("a valid context");
@@ -87,7 +87,7 @@ async fn the_link_is_there(database: &TestDatabase, transport: Arc<dyn TicketTra
         })
     };
     let work = wait_for("the span of the work is finished", SOON, async || {
-        exporter.get_finished_spans().unwrap().into_iter().find(linked)
+        exporter.get_finished_spans().expect("the spans").into_iter().find(linked)
     })
     .await;
     assert_eq!(work.name, "process muster.v1.refresh");
@@ -110,7 +110,7 @@ fn job(trace: Option<muster_messages::TraceContext>) -> NewJob {
 }
 
 async fn run_to_the_end(store: &Store, transport: Arc<dyn TicketTransport>) {
-    let metrics = Metrics::new().unwrap();
+    let metrics = Metrics::new().expect("metrics");
     let shutdown = Shutdown::new();
     let work_was_made = Arc::default();
     Dispatcher {
@@ -133,7 +133,7 @@ async fn run_to_the_end(store: &Store, transport: Arc<dyn TicketTransport>) {
     let settings = RunnerSettings { slots: 1, lease: minute, slice: minute, overrun: minute };
     Runner::new(context, settings, Role::Refresh, vec![Arc::new(Nothing)]).start();
     wait_until("the job is done", SOON, async || {
-        let jobs = store.ledger().list(&JobFilter::default()).await.unwrap();
+        let jobs = store.ledger().list(&JobFilter::default()).await.expect("list");
         jobs.iter().all(|job| job.state == JobState::Done)
     })
     .await;

@@ -62,7 +62,7 @@ async fn the_demonstration_finds_what_was_planted() {
     assert!(list.wait(PASS_DEADLINE).await.success(), "{}", list.stderr());
     assert_same("the demonstration", &judged(&list.stdout()), &truth);
     let total: u64 =
-        summary["assessments"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum();
+        summary["assessments"].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum();
     assert_eq!(total, u64::try_from(truth.len()).unwrap());
 }
 

@@ -50,7 +50,7 @@ impl Fleet {
     }
 
     /// Sets a variable of every process that is started from now on.
-    pub fn set(&mut self, name: &str, value: impl ToString) {
+    pub fn set(&mut self, name: &str, value: &impl ToString) {
         self.extra.insert(name.to_owned(), value.to_string());
     }
 
@@ -105,6 +105,19 @@ impl Fleet {
         let path = file.display().to_string();
         self.run(&["credential", "set", CREDENTIAL, "--pat-file", &path]).await;
         std::fs::remove_file(file).expect("remove the token");
+    }
+
+    /// Stores the credential and connects every simulated organization, by command.
+    pub async fn create_connector(&self) {
+        self.store_credential().await;
+        let mut arguments = vec!["connector", "create", "contoso", "--credential", CREDENTIAL];
+        arguments.extend(["--subscription-id", "11111111-2222-4333-8444-555555555555"]);
+        arguments.extend(["--resource-group", "devops", "--region", "westeurope"]);
+        let organizations = self.simulator.organizations();
+        for organization in &organizations {
+            arguments.extend(["--organization", organization]);
+        }
+        self.run(&arguments).await;
     }
 
     /// The store of the fleet, for looking into it.

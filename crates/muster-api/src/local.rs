@@ -3,6 +3,7 @@
 use crate::errors::error;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
@@ -28,14 +29,14 @@ async fn refuse_foreign(request: Request, next: Next) -> Response {
 /// The header that names somebody else.
 fn foreign(headers: &HeaderMap) -> Option<&'static str> {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    if !host.is_some_and(|host| is_loopback(host)) {
+    if !host.is_some_and(is_loopback) {
         return Some("Host");
     }
     match headers.get(header::ORIGIN) {
         None => None,
         Some(origin) => {
             let uri = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-            let authority = uri.as_ref().and_then(Uri::authority).map(|authority| authority.as_str());
+            let authority = uri.as_ref().and_then(Uri::authority).map(Authority::as_str);
             if authority.is_some_and(is_loopback) { None } else { Some("Origin") }
         }
     }

@@ -57,7 +57,7 @@ impl Handler for AuthorizeConnector {
                 Err(error) => return Err(work.fail(error).await),
             }
         }
-        Err(refused(refusals))
+        Err(refused(&refusals))
     }
 }
 
@@ -78,7 +78,7 @@ fn authorized(work: &Work<'_>, subject_descriptor: String) -> Outcome {
     Outcome::done(changes)
 }
 
-fn refused(refusals: Vec<CallError>) -> HandlerError {
+fn refused(refusals: &[CallError]) -> HandlerError {
     let message = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let message = if message.is_empty() { "no organization is named".to_owned() } else { message };
     HandlerError::NeedsAuth { message }

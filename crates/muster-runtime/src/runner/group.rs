@@ -152,7 +152,7 @@ async fn run_handler(
     };
     tokio::select! {
         result = work => match result {
-            Ok(results) => results.into_iter().map(Run::Returned).collect(),
+            Ok(results) => results.into_iter().map(Run::from).collect(),
             Err(panic) => each(jobs, || Run::Panicked(text_of(panic.as_ref()))),
         },
         () = tokio::time::sleep_until(ends_at + settings.overrun) => each(jobs, || Run::Overran),

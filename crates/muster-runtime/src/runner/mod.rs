@@ -146,7 +146,7 @@ impl Runner {
             match self.shared.context.transport.consume(self.shared.role, prefetch).await {
                 Ok(consumer) => return Some(consumer),
                 Err(error) => {
-                    tracing::warn!(role = %self.shared.role, error = %error, "cannot consume tickets yet")
+                    tracing::warn!(role = %self.shared.role, error = %error, "cannot consume tickets yet");
                 }
             }
             tokio::select! {

@@ -16,14 +16,25 @@ const LONGEST_MESSAGE: usize = 2_000;
 
 /// What a run came to, seen from outside of the handler.
 pub(super) enum Run {
-    /// The handler returned.
-    Returned(Result<Outcome, HandlerError>),
+    /// The handler did it.
+    Finished(Box<Outcome>),
+    /// The handler said why not.
+    Failed(HandlerError),
     /// The handler panicked.
     Panicked(String),
     /// The handler did not return in time.
     Overran,
     /// The lease was lost, or the process lets go: nothing may be written.
     Abandoned,
+}
+
+impl From<Result<Outcome, HandlerError>> for Run {
+    fn from(result: Result<Outcome, HandlerError>) -> Self {
+        match result {
+            Ok(outcome) => Self::Finished(Box::new(outcome)),
+            Err(error) => Self::Failed(error),
+        }
+    }
 }
 
 /// What to commit for a job, and the name of the outcome for the metrics. `None`: nothing, the job is not ours.
@@ -34,8 +45,8 @@ pub(super) fn finish_of(
     random: f64,
 ) -> Option<(Finish, &'static str)> {
     let (changes, end, name) = match run {
-        Run::Returned(Ok(outcome)) => finished(outcome),
-        Run::Returned(Err(error)) => failed(job, error, now, random)?,
+        Run::Finished(outcome) => finished(*outcome),
+        Run::Failed(error) => failed(job, error, now, random)?,
         Run::Panicked(message) => {
             let end = if job.attempt >= PANICS_BEFORE_DEAD {
                 End::Dead { class: "panic".to_owned(), message: cut(message) }

@@ -86,7 +86,7 @@ impl World {
             seed: self.seed,
             tstu_limit: self.tstu_limit.0,
             window_seconds: self.window_seconds,
-            costs: self.cost.iter().cloned().collect::<CostTable>(),
+            costs: self.cost.iter().copied().collect::<CostTable>(),
             latency: Duration::from_millis(self.latency_ms),
             authorized_resources: self.authorized_resources,
             ..SimulatorOptions::default()
