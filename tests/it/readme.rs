@@ -185,7 +185,10 @@ async fn a_fleet_runs_and_takes_events() {
     shell.run(&format!("{exports}muster migrate")).await;
     std::fs::write(shell.path().join("token.txt"), simulator.pat()).unwrap();
     shell.run(&format!("{exports}{}", block_with("sh", "muster credential set"))).await;
-    let fleet = shell.start(&format!("{exports}{roles}\ntrap 'kill $(jobs -p); wait; exit 0' TERM\nwait"));
+    // The block puts every role into the background; the end of each of them is looked at.
+    let roles = roles.replace(" &\n", " &\nroles=\"$roles $!\"\n");
+    let stop = "kill $roles; for role in $roles; do wait $role; done; exit 0";
+    let fleet = shell.start(&format!("{exports}{roles}\ntrap '{stop}' TERM\nwait"));
     wait_until("every role is up", PATIENT, async || fleet.stderr().matches("listening").count() == 5).await;
 
     let program = shell.path().join("publish.py");
