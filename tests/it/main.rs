@@ -2,6 +2,8 @@
 
 /// What a pass costs, and that an unchanged one writes nothing.
 mod cost;
+/// Handlers are idempotent, and their decisions lead where they should.
+mod handlers;
 /// What the harness itself promises: databases, virtual hosts, processes, the proxy, waiting.
 mod harness;
 /// Who may depend on whom: the table of `crates/README.md`, held by the manifests.

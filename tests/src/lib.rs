@@ -9,3 +9,4 @@ pub mod processes;
 pub mod proxy;
 pub mod services;
 pub mod waiting;
+pub mod workbench;

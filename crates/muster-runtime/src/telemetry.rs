@@ -93,7 +93,7 @@ impl Telemetry {
         Ok(Self { provider })
     }
 
-    /// Sends the last spans, at most [`FLUSH_DEADLINE`] long.
+    /// Sends the last spans, for five seconds at most.
     pub async fn shutdown(self) {
         // The exporter blocks; on a runtime thread it could wait for itself.
         let flush = tokio::task::spawn_blocking(move || self.provider.shutdown());

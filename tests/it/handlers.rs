@@ -1,0 +1,180 @@
+//! Handlers: idempotent, and each of their decisions leads where it should.
+
+use muster_azdo_sim::{AuthorizedResourcesMode, SimulatorOptions};
+use muster_domain::assessment::AssessmentState;
+use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::{OrganizationName, ProjectId};
+use muster_runtime::HandlerError;
+use muster_store::assessments::AssessmentFilter;
+use muster_store::changes::Changes;
+use serde_json::json;
+use tests::fleet::assert_same;
+use tests::workbench::Workbench;
+use uuid::Uuid;
+
+fn world() -> SimulatorOptions {
+    SimulatorOptions {
+        organizations: 2,
+        projects: 8,
+        repositories: 60,
+        seed: 21,
+        ..SimulatorOptions::default()
+    }
+}
+
+/// Has a fault happen on the next calls of a route, as `POST /_sim/faults` would.
+fn break_route(bench: &Workbench, route: &str, times: u32, action: &serde_json::Value) {
+    let fault = json!({ "match": { "route": route }, "action": action, "times": times });
+    let fault = serde_json::from_value(fault).expect("a fault");
+    bench.simulator.install_fault(fault).expect("install the fault");
+}
+
+/// What a second run of unchanged input may not hold.
+fn assert_changes_nothing(name: &str, changes: &Changes) {
+    assert!(changes.resources.is_empty(), "{name} writes resources again: {:?}", changes.resources);
+    assert!(changes.presence.is_empty() && changes.relations.is_empty(), "{name} writes the inventory again");
+    assert!(changes.assessments.is_empty(), "{name} writes assessments again: {:?}", changes.assessments);
+    assert!(changes.facts.is_empty(), "{name} tells facts again: {:?}", changes.facts);
+    assert!(changes.identities.is_empty(), "{name} names identities again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_handler_is_idempotent() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    assert_same("first", &bench.assessments().await, &bench.truth());
+
+    let connector = bench.connector().await.id;
+    for kind in [JobKind::ConnectorAuthorize, JobKind::ConnectorPreflight, JobKind::ConnectorDiscover] {
+        let changes = bench.run_once(kind, JobSubject::connector(connector)).await.unwrap();
+        assert_changes_nothing(kind.as_str(), &changes);
+    }
+    for organization in bench.simulator.organizations() {
+        for kind in [JobKind::OrganizationDiscover, JobKind::OrganizationRefresh] {
+            let subject = JobSubject::organization(connector, OrganizationName::new(organization.clone()));
+            assert_changes_nothing(kind.as_str(), &bench.run_once(kind, subject).await.unwrap());
+        }
+    }
+    let projects = bench.projects().await;
+    assert_eq!(projects.len(), 8);
+    for (organization, project) in projects {
+        for kind in [JobKind::ProjectSync, JobKind::ProjectRefresh] {
+            let subject = JobSubject::project(connector, organization.clone(), project);
+            let changes = bench.run_once(kind, subject).await.unwrap();
+            assert_changes_nothing(kind.as_str(), &changes);
+            assert!(
+                changes.jobs.is_empty(),
+                "{kind} asks for work although nothing changed: {:?}",
+                changes.jobs
+            );
+        }
+    }
+    assert_same("again", &bench.assessments().await, &bench.truth());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_credential_needs_a_person() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let change = json!({ "change": "revokePat", "pat": bench.simulator.pat() });
+    bench.simulator.change(&serde_json::from_value(change).unwrap()).unwrap();
+    let (organization, project) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, project);
+    let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
+    assert!(matches!(error, HandlerError::NeedsAuth { .. }), "{error}");
+    assert!(!error.to_string().contains(bench.simulator.pat()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_call_parks_the_job() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    break_route(&bench, "generalSettings", 1, &json!({ "status": 429, "headers": { "Retry-After": "30" } }));
+    let (organization, project) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, project);
+    let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
+    assert!(matches!(error, HandlerError::Throttled { .. }), "{error}");
+    let connector = bench.connector().await;
+    let credential = bench.store.credentials().get(connector.credential_id).await.unwrap();
+    let budgets = bench.store.budget(muster_domain::budget::BudgetSettings::default()).list().await.unwrap();
+    let blocked =
+        budgets.iter().find(|budget| Some(&budget.identity) == credential.identity.as_ref()).unwrap();
+    assert!(blocked.view.blocked_until.is_some(), "the identity pauses for every process");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_asked_of_its_parent() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let (organization, _) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, ProjectId(Uuid::new_v4()));
+    let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
+    assert!(matches!(error, HandlerError::Gone { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passing_failure_is_tried_again() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    break_route(&bench, "serviceEndpoints", 1, &json!({ "status": 502, "body": "bad gateway" }));
+    let (organization, project) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, project);
+    let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
+    assert!(matches!(error, HandlerError::Retry { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_read_is_unknown_and_never_healthy() {
+    let bench = Workbench::prepare(world()).await;
+    for route in ["generalSettings", "policyConfigurations"] {
+        break_route(&bench, route, 1_000, &json!({ "status": 403, "body": "no" }));
+    }
+    bench.run_all().await;
+    let list = bench.store.assessments().list(&AssessmentFilter::default()).await.unwrap();
+    assert!(!list.is_empty());
+    for view in list {
+        let kind = view.key.kind.as_str();
+        let verdict = &view.assessment.verdict;
+        if kind == "serviceConnection" || verdict.state == AssessmentState::NotApplicable {
+            continue;
+        }
+        assert_eq!(
+            (verdict.state, verdict.cause.as_str()),
+            (AssessmentState::Unknown, "ReadForbidden"),
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_of_authorized_resources_is_never_read_as_healthy() {
+    let options =
+        SimulatorOptions { authorized_resources: AuthorizedResourcesMode::NeedsTypeAndId, ..world() };
+    let bench = Workbench::prepare(options).await;
+    bench.run_all().await;
+    let (found, truth) = (bench.assessments().await, bench.truth());
+    let connections = |state: &str| {
+        let of_state = |row: &&tests::fleet::Judged| row.0 == "serviceconnection" && row.5 == state;
+        found.iter().filter(of_state).count()
+    };
+    for row in found.iter().filter(|row| row.0 == "serviceconnection" && row.5 != "unknown") {
+        assert!(truth.contains(row), "{row:?} is not what was planted");
+    }
+    assert!(connections("unhealthy") > 0, "permissions are read one by one where the list is empty");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_connector_leaves_nothing_behind() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let connector = bench.connector().await;
+    let asked = muster_store::requests::Asked { cause: "test".to_owned(), trace: None };
+    let effects = muster_store::inbox::RequestEffects::offboard(&connector, &asked);
+    bench.store.inbox().perform(&effects).await.unwrap();
+    bench.run_all().await;
+    let connector = bench.store.connectors().get(connector.id).await.unwrap().unwrap();
+    assert_eq!(connector.state.as_str(), "removed");
+    assert!(bench.assessments().await.is_empty());
+    assert!(bench.store.inventory().not_gone(connector.id, 1).await.unwrap().is_empty());
+    assert!(bench.store.inventory().claims(connector.id).await.unwrap().is_empty());
+}

@@ -1,0 +1,179 @@
+//! Handlers without a fleet: one job at a time, on an embedded database, against the simulator.
+
+use crate::database::TestDatabase;
+use crate::fleet::{Judged, truth_of};
+use crate::services;
+use muster_azdo::{AzureDevOps, ClientOptions, Hosts};
+use muster_azdo_sim::{RunningSimulator, Simulator, SimulatorOptions};
+use muster_domain::budget::BudgetSettings;
+use muster_domain::connector::{Connector, OrganizationsChoice};
+use muster_domain::credential::CredentialKind;
+use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::{OrganizationName, ProjectId, SystemClock};
+use muster_messages::request::OnboardingRequested;
+use muster_runtime::{Handler, HandlerError, Outcome, Slice, Then};
+use muster_store::assessments::AssessmentFilter;
+use muster_store::changes::Changes;
+use muster_store::inbox::RequestEffects;
+use muster_store::ledger::{ClaimedJob, End, Finish, Finished};
+use muster_store::requests::Asked;
+use muster_store::{KeyRing, Store, StoreOptions};
+use secrecy::SecretString;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than any job of a test.
+const LONG: Duration = Duration::from_secs(120);
+/// Tickets of a role that a test looks at together.
+const MANY: u32 = 10_000;
+
+/// A connector with the handlers of every role.
+pub struct Workbench {
+    /// The simulated Azure DevOps.
+    pub simulator: RunningSimulator,
+    /// The embedded database.
+    pub store: Store,
+    handlers: Vec<Arc<dyn Handler>>,
+    _database: TestDatabase,
+}
+
+impl Workbench {
+    /// Starts a simulator and connects all its organizations; nothing has run yet.
+    pub async fn prepare(world: SimulatorOptions) -> Self {
+        services::install_tls_provider();
+        let simulator = Simulator::start(world).await.expect("start the simulator");
+        let database = TestDatabase::sqlite();
+        let mut options = StoreOptions::new(database.url());
+        options.encryption = Some(KeyRing::new(&KeyRing::generate_key(), &[]).expect("a key"));
+        let store = Store::connect(options).await.expect("connect");
+        store.migrate().await.expect("migrate");
+        let gate = Arc::new(store.budget(BudgetSettings::default()));
+        let base = Hosts::Override(simulator.base_url().to_owned());
+        let options = ClientOptions { base, ..ClientOptions::default() };
+        let client = AzureDevOps::new(options, gate, Arc::new(SystemClock)).expect("a client");
+        let mut handlers = muster_discovery::handlers(client.clone(), LONG);
+        handlers.extend(muster_sync::handlers(client, &muster_rules::required_reads()));
+        handlers.extend(muster_refresh::handlers());
+        let bench = Self { simulator, store, handlers, _database: database };
+        bench.connect().await;
+        bench
+    }
+
+    async fn connect(&self) {
+        let secret = SecretString::from(self.simulator.pat().to_owned());
+        let kind = CredentialKind::PersonalAccessToken;
+        let credential = self.store.credentials().put("simulated", kind, &secret).await.expect("store it");
+        let organizations = self.simulator.organizations().into_iter().map(OrganizationName::new).collect();
+        let request = OnboardingRequested {
+            name: "contoso".to_owned(),
+            subscription_id: "11111111-2222-4333-8444-555555555555".to_owned(),
+            resource_group: "devops".to_owned(),
+            region: "westeurope".to_owned(),
+            tenant_id: None,
+            plan: None,
+            credential: "simulated".to_owned(),
+            organizations: OrganizationsChoice::Selected { organizations },
+        };
+        let effects = RequestEffects::onboard(&request, credential.id, &asked());
+        self.store.inbox().perform(&effects).await.expect("onboard");
+    }
+
+    /// The one connector.
+    pub async fn connector(&self) -> Connector {
+        self.store.connectors().list().await.expect("list").remove(0)
+    }
+
+    /// The projects of the inventory with their organizations.
+    pub async fn projects(&self) -> Vec<(OrganizationName, ProjectId)> {
+        let connector = self.connector().await.id;
+        let mut found = Vec::new();
+        for organization in self.store.inventory().organizations(connector).await.expect("list") {
+            let projects = self.store.inventory().projects(connector, organization.id).await.expect("list");
+            found.extend(projects.into_iter().map(|project| (organization.name.clone(), project.id)));
+        }
+        found
+    }
+
+    /// Runs every due job, and those that follow, until none is left; fails the test where one fails.
+    pub async fn run_all(&self) {
+        while let Some(job) = self.next().await {
+            let (changes, end) = match self.handle(&job).await {
+                Ok(Outcome { changes, then: Then::Done }) => (changes, End::Done),
+                Ok(Outcome { changes, then: Then::Continue { progress } }) => {
+                    (changes, End::Continue { progress })
+                }
+                Ok(Outcome { changes, then: Then::Cancelled }) => (changes, End::Cancelled),
+                Err(error) => panic!("{} failed: {error}", job.kind),
+            };
+            self.finish(&job, changes, end).await;
+        }
+    }
+
+    /// Asks for one job and runs it, without its end: what it would change.
+    ///
+    /// # Errors
+    /// What the handler decided.
+    pub async fn run_once(&self, kind: JobKind, subject: JobSubject) -> Result<Changes, HandlerError> {
+        let connector = self.connector().await;
+        let new = asked().job(kind, subject, Some(connector.credential_id));
+        self.store.ledger().enqueue(&[new]).await.expect("enqueue");
+        let job = self.next().await.expect("the job is due");
+        let result = self.handle(&job).await;
+        self.finish(&job, Changes::default(), End::Cancelled).await;
+        result.map(|outcome| outcome.changes)
+    }
+
+    /// Claims the next due job of any role.
+    async fn next(&self) -> Option<ClaimedJob> {
+        for role in muster_domain::job::Role::ALL {
+            let tickets = self.store.ledger().dispatch(role, MANY, 1).await.expect("dispatch");
+            let tickets: Vec<_> = tickets.into_iter().map(|traced| (traced.ticket, false)).collect();
+            let claimed = self.store.ledger().claim(&tickets, "test", LONG).await.expect("claim");
+            if let Some(job) = claimed.into_iter().next() {
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    async fn handle(&self, job: &ClaimedJob) -> Result<Outcome, HandlerError> {
+        let handler = self.handlers.iter().find(|handler| handler.kind() == job.kind).expect("a handler");
+        let slice = Slice::new(&self.store, Instant::now() + LONG, CancellationToken::new());
+        handler.handle(job, &slice).await
+    }
+
+    async fn finish(&self, job: &ClaimedJob, changes: Changes, end: End) {
+        let finish = Finish { lease: job.lease, changes, end };
+        let finished = self.store.ledger().finish(vec![finish]).await.expect("finish");
+        assert_eq!(finished, [Finished::Committed]);
+    }
+
+    /// The assessments that are kept, comparable with [`Workbench::truth`].
+    pub async fn assessments(&self) -> BTreeSet<Judged> {
+        let list = self.store.assessments().list(&AssessmentFilter::default()).await.expect("list");
+        list.into_iter()
+            .map(|view| {
+                (
+                    view.key.kind.as_str().to_lowercase(),
+                    view.organization_name.to_lowercase(),
+                    view.key.project_id.map(|id| id.to_string()).unwrap_or_default(),
+                    view.key.external_id.to_lowercase(),
+                    view.assessment.recommendation.to_string(),
+                    view.assessment.verdict.state.as_str().to_lowercase(),
+                )
+            })
+            .collect()
+    }
+
+    /// What the simulator planted.
+    pub fn truth(&self) -> BTreeSet<Judged> {
+        truth_of(&self.simulator)
+    }
+}
+
+fn asked() -> Asked {
+    Asked { cause: "test".to_owned(), trace: None }
+}
