@@ -21,10 +21,6 @@ use muster_domain::{ConnectorId, OrganizationId, OrganizationName, ProjectId};
 use muster_messages::Fact;
 use muster_messages::fact::{FactPayload, IdentityThrottled};
 use muster_queue::{AmqpOptions, AmqpTransport, TicketTransport};
-use muster_runtime::dispatcher::Dispatcher;
-use muster_runtime::lifecycle::Shutdown;
-use muster_runtime::metrics::Metrics;
-use muster_runtime::runner::{Runner, RunnerContext, RunnerSettings};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::{Changes, ResourceWrite};
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
@@ -35,6 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tests::broker::TestBroker;
 use tests::database::TestDatabase;
+use tests::local_worker::LocalWorker;
 use tests::services;
 use tests::waiting::wait_until;
 use uuid::Uuid;
@@ -206,38 +203,11 @@ async fn ledger() -> f64 {
     }
     let amqp = AmqpOptions::new(vec![broker.amqp_url()], "bench");
     let transport: Arc<dyn TicketTransport> = AmqpTransport::connect(amqp).await.expect("connect");
-    let metrics = Metrics::new().expect("metrics");
-    let shutdown = Shutdown::new();
-    let work_was_made = Arc::default();
     let began = Instant::now();
-    Dispatcher {
-        store: store.clone(),
-        transport: Arc::clone(&transport),
-        metrics: metrics.clone(),
-        shutdown: shutdown.clone(),
-        work_was_made: Arc::clone(&work_was_made),
-    }
-    .start();
-    let context = RunnerContext {
-        store: store.clone(),
-        transport: Arc::clone(&transport),
-        metrics,
-        shutdown: shutdown.clone(),
-        work_was_made,
-        owner: "bench".to_owned(),
-    };
-    let settings = RunnerSettings {
-        slots: SLOTS,
-        lease: Duration::from_secs(45),
-        slice: Duration::from_secs(60),
-        overrun: Duration::from_secs(60),
-    };
-    Runner::new(context, settings, Role::Refresh, vec![Arc::new(TenRows)]).start();
+    let worker = LocalWorker::start(&store, &transport, Role::Refresh, SLOTS, vec![Arc::new(TenRows)]);
     wait_until("all jobs are done", DEADLINE, async || store.ledger().is_idle().await.expect("ask")).await;
     let rate = f64::from(JOBS) / began.elapsed().as_secs_f64();
-    shutdown.begin();
-    shutdown.drained().await;
-    transport.close().await;
+    worker.stop().await;
     rate
 }
 

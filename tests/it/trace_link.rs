@@ -4,10 +4,6 @@ use async_trait::async_trait;
 use muster_domain::job::{JobKind, JobState, JobSubject, Role};
 use muster_domain::{ConnectorId, OrganizationName, ProjectId};
 use muster_queue::{AmqpOptions, AmqpTransport, InProcessTransport, TicketTransport};
-use muster_runtime::dispatcher::Dispatcher;
-use muster_runtime::lifecycle::Shutdown;
-use muster_runtime::metrics::Metrics;
-use muster_runtime::runner::{Runner, RunnerContext, RunnerSettings};
 use muster_runtime::telemetry::current_trace;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::Changes;
@@ -19,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tests::broker::TestBroker;
 use tests::database::TestDatabase;
+use tests::local_worker::LocalWorker;
 use tests::waiting::{SOON, wait_for, wait_until};
 use tracing::Level;
 use tracing_subscriber::Layer as _;
@@ -110,34 +107,11 @@ fn job(trace: Option<muster_messages::TraceContext>) -> NewJob {
 }
 
 async fn run_to_the_end(store: &Store, transport: Arc<dyn TicketTransport>) {
-    let metrics = Metrics::new().expect("metrics");
-    let shutdown = Shutdown::new();
-    let work_was_made = Arc::default();
-    Dispatcher {
-        store: store.clone(),
-        transport: Arc::clone(&transport),
-        metrics: metrics.clone(),
-        shutdown: shutdown.clone(),
-        work_was_made: Arc::clone(&work_was_made),
-    }
-    .start();
-    let context = RunnerContext {
-        store: store.clone(),
-        transport: Arc::clone(&transport),
-        metrics,
-        shutdown: shutdown.clone(),
-        work_was_made,
-        owner: "test".to_owned(),
-    };
-    let minute = Duration::from_secs(60);
-    let settings = RunnerSettings { slots: 1, lease: minute, slice: minute, overrun: minute };
-    Runner::new(context, settings, Role::Refresh, vec![Arc::new(Nothing)]).start();
+    let worker = LocalWorker::start(store, &transport, Role::Refresh, 1, vec![Arc::new(Nothing)]);
     wait_until("the job is done", SOON, async || {
         let jobs = store.ledger().list(&JobFilter::default()).await.expect("list");
         jobs.iter().all(|job| job.state == JobState::Done)
     })
     .await;
-    shutdown.begin();
-    shutdown.drained().await;
-    transport.close().await;
+    worker.stop().await;
 }

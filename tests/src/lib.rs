@@ -4,6 +4,7 @@ mod blocking;
 pub mod broker;
 pub mod database;
 pub mod fleet;
+pub mod local_worker;
 mod management;
 pub mod processes;
 pub mod proxy;

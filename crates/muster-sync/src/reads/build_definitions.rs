@@ -1,8 +1,9 @@
 //! Build definitions of the project, and which repository each builds.
 
 use super::ReadError;
-use crate::pass::{Listing, Pass};
-use muster_azdo::{PageGuard, PageRequest, PipelineItem};
+use super::paged::read_pages;
+use crate::pass::Pass;
+use muster_azdo::PipelineItem;
 use muster_domain::properties::Properties;
 use muster_domain::read::Read;
 use muster_domain::resource::{Resource, ResourceKey, ResourceKind};
@@ -14,38 +15,20 @@ use std::collections::{HashMap, HashSet};
 
 pub(super) async fn read(pass: &mut Pass<'_>) -> Result<(), ReadError> {
     let known = pass.known(ResourceKind::Pipeline).await?;
-    let mut listing = pass.progress.listing.take().unwrap_or_default();
-    let mut guard = PageGuard::in_project(Read::BuildDefinitions, &pass.organization, pass.project_id);
-    let mut request = PageRequest { continuation: listing.continuation.take() };
-    if let Some(token) = &request.continuation {
-        guard.admit(token)?;
-    }
-    loop {
-        let answer =
-            pass.session.build_definitions(&pass.organization, pass.project_id, request.clone()).await;
-        let page = match answer {
-            Ok(page) => page,
-            Err(error) => {
-                // What was paid for is kept: the next run goes on at this page.
-                pass.progress.listing = Some(Listing { continuation: request.continuation, ..listing });
-                return Err(error.into());
-            }
-        };
-        let next = guard.next(&page)?;
-        for item in page.items {
-            listing.items.push(Value::from(item.id));
+    let ids = read_pages(
+        pass,
+        Read::BuildDefinitions,
+        |session, organization, project, page| async move {
+            session.build_definitions(&organization, project, page).await
+        },
+        |pass, item| {
+            let id = item.id;
             note(pass, &known, item);
-        }
-        match next {
-            Some(next) => request = next,
-            None => break,
-        }
-        pass.progress.listing =
-            Some(Listing { continuation: request.continuation.clone(), items: listing.items.clone() });
-        pass.keep().await?;
-    }
-    pass.progress.listing = None;
-    let listed = resource_ids(pass, &listing.items);
+            Some(Value::from(id))
+        },
+    )
+    .await?;
+    let listed = resource_ids(pass, &ids);
     pass.missing(&known, &listed);
     pass.document(Read::BuildDefinitions, "", &(), listed.len());
     Ok(())

@@ -3,6 +3,7 @@
 mod authorized_resources;
 mod build_definitions;
 mod general_settings;
+mod paged;
 mod policy_configurations;
 mod service_endpoints;
 
