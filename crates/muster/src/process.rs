@@ -13,7 +13,7 @@ use muster_runtime::configuration::{Configuration, Topology};
 use muster_runtime::lifecycle::Shutdown;
 use muster_runtime::metrics::Metrics;
 use muster_runtime::probes::Probes;
-use muster_store::{Durability, KeyRing, Store, StoreOptions};
+use muster_store::{Durability, KeyRing, Store, StoreError, StoreOptions};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,7 +198,27 @@ pub(crate) async fn open_store(
     options.crash_limit = configuration.worker.crash_limit;
     options.max_connections =
         u32::try_from(configuration.worker.slots).unwrap_or(u32::MAX).saturating_add(SPARE_CONNECTIONS);
-    Ok(Store::connect(options).await?)
+    let address = address_of(&options.url).to_owned();
+    Store::connect(options).await.map_err(|error| cannot_open(&address, error))
+}
+
+/// What it means that the database cannot be opened: which one, and what to do.
+fn cannot_open(address: &str, error: StoreError) -> Failed {
+    match error {
+        StoreError::Unavailable(reason) => Failed::unavailable(format!(
+            "the database {address} cannot be reached: {reason}; check MUSTER_DATABASE_URL, and that the server takes \
+             connections"
+        )),
+        StoreError::Invalid(reason) => Failed::usage(format!("MUSTER_DATABASE_URL: {reason}")),
+        error => error.into(),
+    }
+}
+
+/// Host and database of a URL, without user and password.
+fn address_of(url: &str) -> &str {
+    let address = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
+    address.split('?').next().unwrap_or(address)
 }
 
 /// Connections for the loops beside the slots of a worker.
@@ -256,4 +276,28 @@ pub(crate) fn cannot_listen(variable: &str, error: &std::io::Error) -> Failed {
 fn owner_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}#{}", host.trim(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_no_password() {
+        for (url, address) in [
+            ("postgres://muster:hunter2@db:5432/muster?sslmode=require", "db:5432/muster"),
+            ("postgres://muster:p@ss@db/muster", "db/muster"),
+            ("postgres://db/muster", "db/muster"),
+            ("sqlite:///var/lib/muster.db?mode=rwc", "/var/lib/muster.db"),
+        ] {
+            assert_eq!(address_of(url), address);
+        }
+    }
+
+    #[test]
+    fn a_database_of_another_kind_is_a_usage_error_that_names_the_key() {
+        let failed = cannot_open("h/x", StoreError::Invalid("starts neither with".to_owned()));
+        assert_eq!(failed.exit, Exit::Usage);
+        assert!(failed.message.contains("MUSTER_DATABASE_URL"), "{failed}");
+    }
 }
