@@ -29,6 +29,13 @@ fn break_route(bench: &Workbench, route: &str, times: u32, action: &serde_json::
     bench.simulator.install_fault(fault).expect("install the fault");
 }
 
+/// The body with which the simulator lists the repositories of an organization.
+async fn repositories_as_answered(bench: &Workbench, organization: &str) -> String {
+    let url = format!("{}/{organization}/_apis/git/repositories?api-version=7.1", bench.simulator.base_url());
+    let request = reqwest::Client::new().get(url).basic_auth("", Some(bench.simulator.pat()));
+    request.send().await.expect("an answer").text().await.expect("a body")
+}
+
 /// What a second run of unchanged input may not hold.
 fn assert_changes_nothing(name: &str, changes: &Changes) {
     assert!(changes.resources.is_empty(), "{name} writes resources again: {:?}", changes.resources);
@@ -161,6 +168,37 @@ async fn an_empty_list_of_authorized_resources_is_never_read_as_healthy() {
         assert!(truth.contains(row), "{row:?} is not what was planted");
     }
     assert!(connections("unhealthy") > 0, "permissions are read one by one where the list is empty");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_before_a_listing_broke_off_is_judged_anew() {
+    // More than one batch, so that something is committed before the answer breaks off.
+    let options = SimulatorOptions { organizations: 1, projects: 2, repositories: 2_500, ..world() };
+    let bench = Workbench::prepare(options).await;
+    bench.run_all().await;
+    let healthy = |row: &&tests::fleet::Judged| row.0 == "repository" && row.5 == "healthy";
+    let organization = bench.simulator.organizations().remove(0);
+    // The first one that is listed: nothing after the break-off changes.
+    let listed = repositories_as_answered(&bench, &organization).await.to_lowercase();
+    let truth = bench.truth();
+    let (_, _, project, repository, _, _) =
+        truth.iter().filter(healthy).min_by_key(|row| listed.find(row.3.as_str())).unwrap();
+    let change = json!({
+        "change": "disableRepository", "organization": organization, "project": project, "repository": repository,
+    });
+    bench.simulator.change(&serde_json::from_value(change).unwrap()).unwrap();
+    // The true answer, broken off after the first batch of a thousand.
+    let answer = repositories_as_answered(&bench, &organization).await;
+    let part: String = answer.chars().take(answer.chars().count() * 3 / 4).collect();
+    break_route(&bench, "repositories", 1, &json!({ "status": 200, "body": part }));
+    let connector = bench.connector().await.id;
+    let subject = JobSubject::organization(connector, OrganizationName::new(organization));
+    let before = bench.assessments().await;
+    let error = bench.run_failing(JobKind::OrganizationDiscover, subject).await;
+    assert!(matches!(error, HandlerError::Retry { .. }), "{error}");
+    bench.run_all().await;
+    assert_ne!(bench.assessments().await, before);
+    assert_same("after the second listing", &bench.assessments().await, &bench.truth());
 }
 
 #[tokio::test(flavor = "multi_thread")]

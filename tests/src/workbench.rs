@@ -126,6 +126,21 @@ impl Workbench {
         result.map(|outcome| outcome.changes)
     }
 
+    /// Asks for one job and runs it, which must fail; what it committed on the way stays, and it is due again.
+    ///
+    /// # Panics
+    /// When it does not fail.
+    pub async fn run_failing(&self, kind: JobKind, subject: JobSubject) -> HandlerError {
+        let connector = self.connector().await;
+        let new = asked().job(kind, subject, Some(connector.credential_id));
+        self.store.ledger().enqueue(&[new]).await.expect("enqueue");
+        let job = self.next().await.expect("the job is due");
+        let error = self.handle(&job).await.expect_err("the job fails");
+        let end = End::Failed { class: "test".to_owned(), message: error.to_string(), delay: Duration::ZERO };
+        self.finish(&job, Changes::default(), end).await;
+        error
+    }
+
     /// Claims the next due job of any role.
     async fn next(&self) -> Option<ClaimedJob> {
         for role in muster_domain::job::Role::ALL {

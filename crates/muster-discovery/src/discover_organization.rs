@@ -172,20 +172,23 @@ impl Discovery<'_> {
             name: self.organization.as_str().to_owned(),
             properties,
         };
-        let mut difference = self.difference(organization_id, ResourceKind::Organization).await?;
+        let mut difference =
+            Self::difference(&self.work, &self.organization, organization_id, ResourceKind::Organization)
+                .await?;
         difference.listed(resource, None, &mut changes);
         Ok(changes)
     }
 
-    async fn difference(
-        &self,
+    /// Borrows only what names the resources, so that progress can be written while a listing is compared.
+    async fn difference<'w>(
+        work: &'w Work<'_>,
+        organization: &'w OrganizationName,
         organization_id: OrganizationId,
         kind: ResourceKind,
-    ) -> Result<Difference<'_>, HandlerError> {
-        let store = self.work.slice.store();
-        let connector = &self.work.connector;
-        let known = store.inventory().known(connector.id, organization_id, kind, None).await?;
-        Ok(Difference::new(connector, self.organization.as_str(), store.now().await?, known))
+    ) -> Result<Difference<'w>, HandlerError> {
+        let store = work.slice.store();
+        let known = store.inventory().known(work.connector.id, organization_id, kind, None).await?;
+        Ok(Difference::new(&work.connector, organization.as_str(), store.now().await?, known))
     }
 
     /// Lists the projects; false where the slice is over before the last page.
@@ -211,7 +214,9 @@ impl Discovery<'_> {
             let mut changes = Changes::default();
             let mut changed = BTreeSet::new();
             {
-                let mut difference = self.difference(organization_id, ResourceKind::Project).await?;
+                let mut difference =
+                    Self::difference(&self.work, &self.organization, organization_id, ResourceKind::Project)
+                        .await?;
                 let before = listing
                     .listed
                     .keys()
@@ -271,8 +276,9 @@ impl Discovery<'_> {
             Ok(batches) => batches,
             Err(error) => return Err(self.work.fail(error).await),
         };
-        let mut difference = self.difference(organization_id, ResourceKind::Repository).await?;
-        let mut changed = BTreeSet::new();
+        let mut difference =
+            Self::difference(&self.work, &self.organization, organization_id, ResourceKind::Repository)
+                .await?;
         loop {
             let batch = match batches.next_batch().await {
                 Ok(Some(batch)) => batch,
@@ -289,10 +295,11 @@ impl Discovery<'_> {
                 };
                 let project = self.progress.projects.listed.get(&item.project_id).map(String::as_str);
                 if difference.listed(resource, project, &mut changes) {
-                    changed.insert(item.project_id);
+                    self.progress.changed_projects.insert(item.project_id);
                 }
             }
-            // The answer comes unpaged: a batch is kept, the listing begins anew after a crash.
+            // The answer comes unpaged: a batch is kept with the projects that it changed, because the listing begins
+            // anew after a crash and finds the batch unchanged then.
             self.work.slice.commit_page(self.work.job, changes, self.progress_json()).await?;
         }
         let mut changes = Changes::default();
@@ -302,7 +309,6 @@ impl Discovery<'_> {
             changes.readings.push(self.reading(organization_id, Read::Repositories, difference.count()));
         }
         drop(difference);
-        self.progress.changed_projects.append(&mut changed);
         if is_suspicious {
             self.look_again(changes).await?;
             return Ok(self.carry_on(Changes::default()));
