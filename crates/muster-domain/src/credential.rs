@@ -1,8 +1,9 @@
 //! What a credential is. The secret itself never passes through these types.
 
-use crate::{CredentialId, IdentityKey};
+use crate::{CredentialId, IdentityKey, TenantId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A named, encrypted credential, as it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,24 +28,33 @@ impl Credential {
     }
 }
 
-/// How a credential authenticates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// How a credential authenticates. The secret that belongs to it is kept apart, encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 pub enum CredentialKind {
     /// Personal access token, sent as the password of HTTP Basic.
     PersonalAccessToken,
+    /// An Entra application with a client secret: OAuth 2.0 client credentials (RFC 6749, section 4.4).
+    ClientSecret {
+        /// Tenant of the application.
+        tenant_id: TenantId,
+        /// Application (client) id.
+        client_id: Uuid,
+    },
 }
 
 impl CredentialKind {
     /// The name in tables.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::PersonalAccessToken => "personalAccessToken",
+            Self::ClientSecret { .. } => "clientSecret",
         }
     }
 
-    /// The kind of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        (name == Self::PersonalAccessToken.as_str()).then_some(Self::PersonalAccessToken)
+    /// True for applications: Azure DevOps lists no accounts for them, and the policy on third-party access by OAuth does
+    /// not affect them.
+    pub fn is_application(&self) -> bool {
+        matches!(self, Self::ClientSecret { .. })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod arm;
 pub mod assessment;
+pub mod authorized;
 pub mod backoff;
 pub mod budget;
 pub mod clock;
@@ -10,8 +11,10 @@ pub mod credential;
 pub mod failure;
 pub mod ids;
 pub mod job;
+pub mod organization_settings;
 pub mod policy;
 pub mod properties;
+pub mod protected;
 pub mod read;
 pub mod recommendation;
 pub mod resource;

@@ -18,6 +18,16 @@ pub enum Properties {
     Pipeline(PipelineProperties),
     /// A service connection.
     ServiceConnection(ServiceConnectionProperties),
+    /// A variable group.
+    VariableGroup(VariableGroupProperties),
+    /// A secure file.
+    SecureFile(SecureFileProperties),
+    /// An agent pool.
+    AgentPool(AgentPoolProperties),
+    /// An environment.
+    Environment(EnvironmentProperties),
+    /// An installed extension.
+    Extension(ExtensionProperties),
 }
 
 impl Properties {
@@ -29,6 +39,11 @@ impl Properties {
             Self::Repository(_) => ResourceKind::Repository,
             Self::Pipeline(_) => ResourceKind::Pipeline,
             Self::ServiceConnection(_) => ResourceKind::ServiceConnection,
+            Self::VariableGroup(_) => ResourceKind::VariableGroup,
+            Self::SecureFile(_) => ResourceKind::SecureFile,
+            Self::AgentPool(_) => ResourceKind::AgentPool,
+            Self::Environment(_) => ResourceKind::Environment,
+            Self::Extension(_) => ResourceKind::Extension,
         }
     }
 }
@@ -104,6 +119,43 @@ pub struct PipelineProperties {
     pub repository_type: Option<String>,
     /// Azure DevOps' revision of the definition.
     pub revision: Option<i64>,
+    /// Whether it may run.
+    #[serde(default)]
+    pub queue_status: QueueStatus,
+    /// Whether the repository is private, where the answer says (`repository.properties.IsPrivate`).
+    #[serde(default)]
+    pub is_repository_private: Option<bool>,
+    /// How pull requests from forks are built; absent where no pull request starts it.
+    #[serde(default)]
+    pub fork_builds: Option<ForkBuilds>,
+}
+
+/// Whether a definition may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum QueueStatus {
+    /// It runs.
+    #[default]
+    Enabled,
+    /// Its runs wait until somebody lets them go on.
+    Paused,
+    /// It does not run.
+    Disabled,
+    /// A value that is not known.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// How a definition builds pull requests from forks (`triggers[]` of type `pullRequest`, `forks`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForkBuilds {
+    /// They are built.
+    pub enabled: bool,
+    /// These builds get the secrets of the definition.
+    pub allow_secrets: bool,
+    /// These builds get the same access token as others.
+    pub allow_full_access_token: bool,
 }
 
 /// How a build definition is written.
@@ -138,4 +190,95 @@ pub struct ServiceConnectionProperties {
     pub is_ready: bool,
     /// What it points at; no part of it is secret.
     pub target_url: Option<String>,
+}
+
+/// A variable group. Values are not kept, not even those that are no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariableGroupProperties {
+    /// Where its values are.
+    pub source: VariableGroupSource,
+    /// How many variables it has.
+    pub variable_count: u64,
+    /// How many of them are secret; all of them where they come from a key vault.
+    pub secret_count: u64,
+    /// Shared by several projects.
+    pub is_shared: bool,
+}
+
+/// Where the values of a variable group are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
+pub enum VariableGroupSource {
+    /// In Azure DevOps (`Vsts`).
+    AzureDevOps,
+    /// In an Azure key vault (`AzureKeyVault`), read through a service connection.
+    AzureKeyVault {
+        /// Name of the vault.
+        vault: Option<String>,
+        /// Id of the service connection.
+        service_connection_id: Option<String>,
+    },
+    /// A type that is not known.
+    Other {
+        /// The type as Azure DevOps names it.
+        name: String,
+    },
+}
+
+impl VariableGroupProperties {
+    /// True where a pipeline that uses the group gets at a secret.
+    pub fn has_secrets(&self) -> bool {
+        self.secret_count > 0 || matches!(self.source, VariableGroupSource::AzureKeyVault { .. })
+    }
+}
+
+/// A secure file. Its content cannot be read through the interface, and is never asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecureFileProperties {
+    /// When it was uploaded, as Azure DevOps writes it.
+    pub created_on: Option<String>,
+    /// When it was changed last, as Azure DevOps writes it.
+    pub modified_on: Option<String>,
+}
+
+/// An agent pool of the organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentPoolProperties {
+    /// Agents of Microsoft.
+    pub is_hosted: bool,
+    /// `automation` or `deployment`.
+    pub pool_type: Option<String>,
+    /// New projects get a queue of it without asking.
+    pub auto_provision: Option<bool>,
+    /// Agents update themselves.
+    pub auto_update: Option<bool>,
+}
+
+/// An environment that deployments go to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentProperties {
+    /// When it was created, as Azure DevOps writes it.
+    pub created_on: Option<String>,
+}
+
+/// An extension that is installed in the organization. Its id is `publisher.extension`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionProperties {
+    /// Id of the publisher.
+    pub publisher_id: String,
+    /// Name of the publisher, for people.
+    pub publisher_name: Option<String>,
+    /// Installed version.
+    pub version: Option<String>,
+    /// Installed but switched off.
+    pub is_disabled: bool,
+    /// Part of Azure DevOps itself (flags `builtIn`, `trusted`).
+    pub is_built_in: bool,
+    /// Scopes that it was granted (`vso.…`).
+    pub scopes: Vec<String>,
 }

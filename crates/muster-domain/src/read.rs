@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One kind of call to Azure DevOps. Rules declare the reads they need, the budget learns a cost for each,
-/// the simulator counts them under the same names.
+/// the simulator counts them under the same names. Their order is that of a pass: what is asked about resources comes
+/// after the listing of these resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Read {
@@ -14,10 +15,31 @@ pub enum Read {
     Profile,
     /// `GET /_apis/accounts?memberId=`: organizations of that person.
     Accounts,
+    /// `GET /_apis/EnterpriseCatalog/Organizations?tenantId=`: organizations of a tenant. Not documented.
+    EnterpriseCatalog,
     /// `GET /{organization}/_apis/projects`.
     Projects,
     /// `GET /{organization}/_apis/git/repositories`, of the whole organization.
     Repositories,
+    /// `GET /{organization}/{project}/_apis/git/recycleBin/repositories`: only where repositories are missing.
+    DeletedRepositories,
+    /// `GET /{organization}/_apis/distributedtask/pools`.
+    AgentPools,
+    /// `GET /{organization}/_apis/extensionmanagement/installedextensions`.
+    Extensions,
+    /// `GET /{organization}/_settings/organizationPolicy`: policies of the organization. Not documented.
+    OrganizationPolicies,
+    /// `POST /{organization}/_apis/Contribution/HierarchyQuery`: pipeline settings of the organization. Not
+    /// documented.
+    OrganizationPipelineSettings,
+    /// `GET /{organization}/_apis/audit/streams`.
+    AuditStreams,
+    /// `GET /{organization}/_apis/userentitlements`: access levels of people.
+    UserEntitlements,
+    /// `GET /{organization}/_apis/accesscontrollists/{namespace}`: everything of one namespace.
+    AccessControlLists,
+    /// `GET /{organization}/_apis/management/enablement`: Advanced Security of every repository.
+    AdvancedSecurityEnablement,
     /// `GET /{organization}/{project}/_apis/policy/configurations`.
     PolicyConfigurations,
     /// `GET /{organization}/{project}/_apis/build/generalsettings`.
@@ -26,10 +48,23 @@ pub enum Read {
     BuildDefinitions,
     /// `GET /{organization}/{project}/_apis/serviceendpoint/endpoints`.
     ServiceEndpoints,
+    /// `GET /{organization}/{project}/_apis/distributedtask/variablegroups`.
+    VariableGroups,
+    /// `GET /{organization}/{project}/_apis/distributedtask/securefiles`.
+    SecureFiles,
+    /// `GET /{organization}/{project}/_apis/distributedtask/queues`: which agent pools the project uses.
+    Queues,
+    /// `GET /{organization}/{project}/_apis/distributedtask/environments`.
+    Environments,
     /// `GET /{organization}/{project}/_apis/build/authorizedresources`, the list form.
     AuthorizedResources,
+    /// `POST /{organization}/{project}/_apis/pipelines/checks/queryconfigurations`: approvals and checks of many
+    /// resources.
+    CheckConfigurations,
     /// `GET /{organization}/{project}/_apis/pipelines/pipelinepermissions/{type}/{id}`: one resource.
     PipelinePermissions,
+    /// `GET /{organization}/_apis/securityroles/scopes/{scope}/roleassignments/resources/{id}`: one resource.
+    RoleAssignments,
 }
 
 /// How far one read reaches.
@@ -47,18 +82,34 @@ pub enum ReadScope {
 
 impl Read {
     /// Every read.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 27] = [
         Self::ConnectionData,
         Self::Profile,
         Self::Accounts,
+        Self::EnterpriseCatalog,
         Self::Projects,
         Self::Repositories,
+        Self::DeletedRepositories,
+        Self::AgentPools,
+        Self::Extensions,
+        Self::OrganizationPolicies,
+        Self::OrganizationPipelineSettings,
+        Self::AuditStreams,
+        Self::UserEntitlements,
+        Self::AccessControlLists,
+        Self::AdvancedSecurityEnablement,
         Self::PolicyConfigurations,
         Self::GeneralSettings,
         Self::BuildDefinitions,
         Self::ServiceEndpoints,
+        Self::VariableGroups,
+        Self::SecureFiles,
+        Self::Queues,
+        Self::Environments,
         Self::AuthorizedResources,
+        Self::CheckConfigurations,
         Self::PipelinePermissions,
+        Self::RoleAssignments,
     ];
 
     /// The name on the wire, in tables, in the budget and in the simulator.
@@ -67,14 +118,30 @@ impl Read {
             Self::ConnectionData => "connectionData",
             Self::Profile => "profile",
             Self::Accounts => "accounts",
+            Self::EnterpriseCatalog => "enterpriseCatalog",
             Self::Projects => "projects",
             Self::Repositories => "repositories",
+            Self::DeletedRepositories => "deletedRepositories",
+            Self::AgentPools => "agentPools",
+            Self::Extensions => "extensions",
+            Self::OrganizationPolicies => "organizationPolicies",
+            Self::OrganizationPipelineSettings => "organizationPipelineSettings",
+            Self::AuditStreams => "auditStreams",
+            Self::UserEntitlements => "userEntitlements",
+            Self::AccessControlLists => "accessControlLists",
+            Self::AdvancedSecurityEnablement => "advancedSecurityEnablement",
             Self::PolicyConfigurations => "policyConfigurations",
             Self::GeneralSettings => "generalSettings",
             Self::BuildDefinitions => "buildDefinitions",
             Self::ServiceEndpoints => "serviceEndpoints",
+            Self::VariableGroups => "variableGroups",
+            Self::SecureFiles => "secureFiles",
+            Self::Queues => "queues",
+            Self::Environments => "environments",
             Self::AuthorizedResources => "authorizedResources",
+            Self::CheckConfigurations => "checkConfigurations",
             Self::PipelinePermissions => "pipelinePermissions",
+            Self::RoleAssignments => "roleAssignments",
         }
     }
 
@@ -86,30 +153,116 @@ impl Read {
     /// How far one call reaches.
     pub fn scope(self) -> ReadScope {
         match self {
-            Self::Profile | Self::Accounts => ReadScope::Credential,
-            Self::ConnectionData | Self::Projects | Self::Repositories => ReadScope::Organization,
-            Self::PolicyConfigurations
+            Self::Profile | Self::Accounts | Self::EnterpriseCatalog => ReadScope::Credential,
+            Self::ConnectionData
+            | Self::Projects
+            | Self::Repositories
+            | Self::AgentPools
+            | Self::Extensions
+            | Self::OrganizationPolicies
+            | Self::OrganizationPipelineSettings
+            | Self::AuditStreams
+            | Self::UserEntitlements
+            | Self::AccessControlLists
+            | Self::AdvancedSecurityEnablement => ReadScope::Organization,
+            Self::DeletedRepositories
+            | Self::PolicyConfigurations
             | Self::GeneralSettings
             | Self::BuildDefinitions
             | Self::ServiceEndpoints
-            | Self::AuthorizedResources => ReadScope::Project,
-            Self::PipelinePermissions => ReadScope::Resource,
+            | Self::VariableGroups
+            | Self::SecureFiles
+            | Self::Queues
+            | Self::Environments
+            | Self::AuthorizedResources
+            | Self::CheckConfigurations => ReadScope::Project,
+            Self::PipelinePermissions | Self::RoleAssignments => ReadScope::Resource,
         }
     }
 
-    /// The least right that unlocks it, as a personal access token names it. Absent: any token may.
+    /// The least scope that unlocks it, as a personal access token names it. Absent: any token may, or none is
+    /// documented ([`Self::needed_right`] says what else is needed).
     /// Source: `security.oauth2` of Microsoft's published REST specifications.
     pub fn token_scope(self) -> Option<&'static str> {
         match self {
-            Self::ConnectionData => None,
+            Self::ConnectionData
+            | Self::EnterpriseCatalog
+            | Self::OrganizationPolicies
+            | Self::OrganizationPipelineSettings
+            | Self::AccessControlLists
+            | Self::RoleAssignments => None,
             Self::Profile | Self::Accounts => Some("vso.profile"),
             Self::Projects | Self::GeneralSettings => Some("vso.project"),
-            Self::Repositories | Self::PolicyConfigurations => Some("vso.code"),
-            Self::BuildDefinitions | Self::AuthorizedResources | Self::PipelinePermissions => {
-                Some("vso.build")
-            }
+            Self::Repositories | Self::DeletedRepositories | Self::PolicyConfigurations => Some("vso.code"),
+            Self::BuildDefinitions
+            | Self::AuthorizedResources
+            | Self::CheckConfigurations
+            | Self::PipelinePermissions => Some("vso.build"),
             Self::ServiceEndpoints => Some("vso.serviceendpoint"),
+            Self::VariableGroups => Some("vso.variablegroups_read"),
+            Self::SecureFiles => Some("vso.securefiles_read"),
+            Self::Queues | Self::AgentPools => Some("vso.agentpools"),
+            Self::Environments => Some("vso.environment_manage"),
+            Self::Extensions => Some("vso.extension"),
+            Self::AuditStreams => Some("vso.auditlog"),
+            Self::UserEntitlements => Some("vso.memberentitlementmanagement"),
+            Self::AdvancedSecurityEnablement => Some("vso.advsec"),
         }
+    }
+
+    /// The least right of the identity itself, beside the scope of its token, for people. No more is ever needed to
+    /// read.
+    pub fn needed_right(self) -> &'static str {
+        match self {
+            Self::ConnectionData | Self::Profile | Self::Accounts => "member of the organization",
+            Self::EnterpriseCatalog => "member of the tenant",
+            Self::Projects | Self::GeneralSettings => "Readers of each project, access level Basic",
+            Self::Repositories | Self::DeletedRepositories | Self::PolicyConfigurations => {
+                "permission Read on each repository (Readers of each project), access level Basic"
+            }
+            Self::BuildDefinitions | Self::AuthorizedResources => {
+                "permission View build pipeline (Readers of each project), access level Basic"
+            }
+            Self::ServiceEndpoints => "role Reader on each service connection",
+            Self::VariableGroups | Self::SecureFiles => "role Reader on the library of each project",
+            Self::Queues | Self::AgentPools => "role Reader on each agent pool",
+            Self::Environments => "role Reader on each environment",
+            Self::CheckConfigurations | Self::PipelinePermissions => "role Reader on each protected resource",
+            Self::RoleAssignments => "role Administrator on each protected resource",
+            Self::Extensions => "member of the organization, access level Basic",
+            Self::OrganizationPolicies | Self::OrganizationPipelineSettings => {
+                "permission View collection-level information, access level Basic"
+            }
+            Self::AuditStreams => "permission View audit log",
+            Self::UserEntitlements => "Project Collection Administrators",
+            Self::AccessControlLists => "permission View permissions of the organization",
+            Self::AdvancedSecurityEnablement => "permission Advanced Security: view alerts",
+        }
+    }
+
+    /// False for calls that Microsoft's published interface does not hold: each has a switch, and failing means
+    /// Unknown.
+    pub fn is_documented(self) -> bool {
+        !matches!(
+            self,
+            Self::EnterpriseCatalog | Self::OrganizationPolicies | Self::OrganizationPipelineSettings
+        )
+    }
+
+    /// True for listings whose items are resources: where they could not be read, nothing that is known of these
+    /// resources from earlier is believed.
+    pub fn lists_resources(self) -> bool {
+        matches!(
+            self,
+            Self::Repositories
+                | Self::BuildDefinitions
+                | Self::ServiceEndpoints
+                | Self::VariableGroups
+                | Self::SecureFiles
+                | Self::Environments
+                | Self::AgentPools
+                | Self::Extensions
+        )
     }
 }
 
@@ -157,16 +310,25 @@ pub enum UnknownReason {
     /// The list of authorized resources disagrees with the permissions of single resources; those of this
     /// resource have not been read yet.
     PermissionsNotRead,
+    /// The read is switched off in the configuration.
+    SwitchedOff,
+    /// The organization does not offer it (404).
+    NotOffered,
+    /// The answer covers everything of its kind, and says nothing of this resource.
+    NotInAnswer,
 }
 
 impl UnknownReason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::NotReadYet,
         Self::Forbidden,
         Self::ContractViolation,
         Self::ListNotVerified,
         Self::PermissionsNotRead,
+        Self::SwitchedOff,
+        Self::NotOffered,
+        Self::NotInAnswer,
     ];
 
     /// The cause code that an assessment carries.
@@ -177,6 +339,9 @@ impl UnknownReason {
             Self::ContractViolation => "UnexpectedAnswer",
             Self::ListNotVerified => "AuthorizedResourcesNotVerified",
             Self::PermissionsNotRead => "PipelinePermissionsNotRead",
+            Self::SwitchedOff => "ReadSwitchedOff",
+            Self::NotOffered => "ReadNotOffered",
+            Self::NotInAnswer => "NotInAnswer",
         }
     }
 
@@ -195,6 +360,9 @@ impl UnknownReason {
                 "the list of resources open to all pipelines has not been cross-checked in this organization"
             }
             Self::PermissionsNotRead => "the pipeline permissions of this resource have not been read yet",
+            Self::SwitchedOff => "the read is switched off in the configuration",
+            Self::NotOffered => "the organization does not offer the read",
+            Self::NotInAnswer => "Azure DevOps answered, but said nothing of this resource",
         }
     }
 }

@@ -1,12 +1,17 @@
 //! What rules judge: everything known of one project, with the reason for everything that is not.
 
 use crate::policy::PolicyConfiguration;
-use crate::properties::{ProjectProperties, RepositoryProperties, ServiceConnectionProperties};
-use crate::read::{Reading, UnknownReason};
+use crate::properties::{
+    PipelineProperties, ProjectProperties, RepositoryProperties, SecureFileProperties,
+    ServiceConnectionProperties, VariableGroupProperties,
+};
+use crate::read::{Read, Reading, UnknownReason};
 use crate::resource::{ResourceKey, ResourceKind};
 use crate::{OrganizationId, OrganizationName, ProjectId, RepositoryId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+pub use crate::authorized::{AuthorizedResourceList, AuthorizedResources, ListCheck, PipelineAccess};
 
 /// Everything known of one project.
 #[derive(Clone, Debug)]
@@ -21,14 +26,24 @@ pub struct ProjectSnapshot {
     pub project: ProjectProperties,
     /// Its repositories that are present or missing.
     pub repositories: Vec<RepositoryView>,
+    /// Its build definitions.
+    pub pipelines: Vec<PipelineView>,
     /// Its service connections.
     pub service_connections: Vec<ServiceConnectionView>,
+    /// Its variable groups.
+    pub variable_groups: Vec<VariableGroupView>,
+    /// Its secure files.
+    pub secure_files: Vec<SecureFileView>,
+    /// Listings whose last attempt gave nothing: what they list is known from earlier, and not believed.
+    pub gaps: BTreeMap<Read, UnknownReason>,
     /// Policy configurations of all its repositories and branches.
     pub policies: Reading<Vec<PolicyConfiguration>>,
     /// Pipeline settings.
     pub general_settings: Reading<GeneralSettings>,
     /// Resources that all pipelines may use, and how far that list is to be believed.
     pub authorized_resources: AuthorizedResources,
+    /// Advanced Security of its repositories.
+    pub advanced_security: Reading<AdvancedSecurityEnablement>,
 }
 
 impl ProjectSnapshot {
@@ -45,6 +60,11 @@ impl ProjectSnapshot {
     /// A page of the project: `_settings/policies`, …; the name is percent-encoded.
     pub fn page(&self, path: &str) -> String {
         format!("{}/{}/{path}", self.organization.web_url, encode_path_segment(&self.project_name))
+    }
+
+    /// The first of `reads` whose listing failed last time, and why.
+    pub fn gap_in(&self, reads: &[Read]) -> Option<UnknownReason> {
+        reads.iter().find_map(|read| self.gaps.get(read).copied())
     }
 }
 
@@ -70,20 +90,30 @@ pub struct RepositoryView {
     pub properties: RepositoryProperties,
 }
 
-/// A service connection of a snapshot.
+/// A resource of a snapshot whose id has no type of its own.
 #[derive(Clone, Debug)]
-pub struct ServiceConnectionView {
+pub struct ResourceView<P> {
     /// Azure DevOps' id.
     pub id: String,
     /// Present name.
     pub name: String,
     /// What was read of it.
-    pub properties: ServiceConnectionProperties,
+    pub properties: P,
 }
 
-/// Pipeline settings of a project, as far as they are judged. Older answers lack the two newer switches.
+/// A build definition of a snapshot.
+pub type PipelineView = ResourceView<PipelineProperties>;
+/// A service connection of a snapshot.
+pub type ServiceConnectionView = ResourceView<ServiceConnectionProperties>;
+/// A variable group of a snapshot.
+pub type VariableGroupView = ResourceView<VariableGroupProperties>;
+/// A secure file of a snapshot.
+pub type SecureFileView = ResourceView<SecureFileProperties>;
+
+/// Pipeline settings of a project (`PipelineGeneralSettings` of Microsoft's build specification 7.2, every switch).
+/// Older answers lack the newer ones: absent is not off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct GeneralSettings {
     /// Nobody may create classic build pipelines.
     pub disable_classic_build_pipeline_creation: Option<bool>,
@@ -91,93 +121,60 @@ pub struct GeneralSettings {
     pub disable_classic_release_pipeline_creation: Option<bool>,
     /// The older switch for both.
     pub disable_classic_pipeline_creation: Option<bool>,
+    /// Building pull requests from forks is limited by the project; the switches of forks below count.
+    pub fork_protection_enabled: Option<bool>,
+    /// Pull requests from forks are built.
+    pub builds_enabled_for_forks: Option<bool>,
+    /// Builds of forks get an access token of the project, not of the collection.
+    pub enforce_job_auth_scope_for_forks: Option<bool>,
+    /// Builds of forks get no secret.
+    pub enforce_no_access_to_secrets_from_forks: Option<bool>,
+    /// A team member's comment is needed before a pull request of a fork is built.
+    pub is_comment_required_for_pull_request: Option<bool>,
+    /// The comment is needed for people outside of the team only.
+    pub require_comments_for_non_team_members_only: Option<bool>,
+    /// The comment is needed for people who are neither in the team nor contributors.
+    pub require_comments_for_non_team_member_and_non_contributors: Option<bool>,
+    /// Build jobs get an access token of the project, not of the collection.
+    pub enforce_job_auth_scope: Option<bool>,
+    /// Release jobs get an access token of the project, not of the collection.
+    pub enforce_job_auth_scope_for_releases: Option<bool>,
+    /// Tokens reach only repositories that the pipeline names.
+    pub enforce_referenced_repo_scoped_token: Option<bool>,
+    /// Only settable variables can be set at queue time.
+    pub enforce_settable_var: Option<bool>,
+    /// The same, only audited.
+    pub audit_enforce_settable_var: Option<bool>,
+    /// Arguments of shell tasks are checked for injection.
+    pub enable_shell_tasks_args_sanitizing: Option<bool>,
+    /// The same, only audited.
+    pub enable_shell_tasks_args_sanitizing_audit: Option<bool>,
+    /// A YAML file without triggers starts nothing by itself.
+    pub disable_implied_yaml_ci_trigger: Option<bool>,
+    /// Status badges need sign-in.
+    pub status_badges_are_private: Option<bool>,
+    /// Metadata of pipelines is published.
+    pub publish_pipeline_metadata: Option<bool>,
 }
 
-/// Resources that all pipelines of the project may use, and how far the list is to be believed.
-///
-/// The list form of `authorizedresources` is not documented to list: it is believed only where single resources,
-/// asked one by one, said the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorizedResources {
-    /// The list.
-    pub list: Reading<AuthorizedResourceList>,
-    /// What the cross-check of this organization came to.
-    pub check: ListCheck,
-    /// Answers for single resources, by id of the resource; they count where the list cannot be believed.
-    pub single: BTreeMap<String, PipelineAccess>,
-}
-
-/// The list form of `authorizedresources`: ids by type (`endpoint`, `queue`, `variablegroup`, `securefile`).
+/// Advanced Security of the repositories of one project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AuthorizedResourceList {
-    /// Ids of service connections that all pipelines may use.
-    pub endpoints: BTreeSet<String>,
+pub struct AdvancedSecurityEnablement {
+    /// By repository.
+    pub repositories: BTreeMap<RepositoryId, AdvancedSecurityState>,
 }
 
-impl AuthorizedResourceList {
-    /// Without case: GUIDs are numbers, and one that is overlooked would make an open connection look closed.
-    fn holds_endpoint(&self, id: &str) -> bool {
-        self.endpoints.contains(id) || self.endpoints.iter().any(|listed| listed.eq_ignore_ascii_case(id))
-    }
-}
-
-/// What the cross-check of an organization's authorized-resources lists came to.
+/// Advanced Security of one repository. Absent: the answer did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum ListCheck {
-    /// Not done yet, or nothing listed could be asked for.
-    #[default]
-    NotVerified,
-    /// A listed resource was open, and no unlisted one was: the list is believed.
-    Agrees,
-    /// A single resource said otherwise, or nothing listed was found to check by: permissions are read one by one.
-    Disagrees,
-}
-
-impl ListCheck {
-    /// The name in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotVerified => "notVerified",
-            Self::Agrees => "agrees",
-            Self::Disagrees => "disagrees",
-        }
-    }
-}
-
-/// Which pipelines may use a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PipelineAccess {
-    /// Every pipeline of the project, those of tomorrow too.
-    AllPipelines,
-    /// Only pipelines that were permitted one by one.
-    PermittedOnly,
-}
-
-impl AuthorizedResources {
-    /// Which pipelines may use the service connection `id`.
-    pub fn endpoint_access(&self, id: &str) -> Reading<PipelineAccess> {
-        let single = || self.single.get(id).copied().map(Reading::Known);
-        let list = match (&self.list, self.check) {
-            (Reading::Unknown(reason), _) => return single().unwrap_or(Reading::Unknown(*reason)),
-            (Reading::Known(_), ListCheck::Disagrees) => {
-                return single().unwrap_or(Reading::Unknown(UnknownReason::PermissionsNotRead));
-            }
-            (Reading::Known(list), _) => list,
-        };
-        // What is listed as open needs no further proof to be called open.
-        if list.holds_endpoint(id) {
-            return Reading::Known(PipelineAccess::AllPipelines);
-        }
-        match self.check {
-            ListCheck::Agrees => Reading::Known(PipelineAccess::PermittedOnly),
-            ListCheck::NotVerified | ListCheck::Disagrees => {
-                single().unwrap_or(Reading::Unknown(UnknownReason::ListNotVerified))
-            }
-        }
-    }
+pub struct AdvancedSecurityState {
+    /// Secret Protection is on.
+    pub secret_protection: Option<bool>,
+    /// Pushes that hold a secret are blocked.
+    pub block_pushes: Option<bool>,
+    /// Code Security is on.
+    pub code_security: Option<bool>,
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
@@ -197,122 +194,7 @@ pub fn encode_path_segment(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use PipelineAccess::{AllPipelines, PermittedOnly};
     use proptest::prelude::*;
-
-    const ASKED: &str = "0f1e2d3c-aaaa-4000-8000-0000000000c1";
-
-    /// What the list says of [`ASKED`].
-    #[derive(Clone, Copy, Debug)]
-    enum List {
-        Holds,
-        HoldsInUpperCase,
-        LacksIt,
-        IsEmpty,
-        IsUnknown(UnknownReason),
-    }
-
-    fn resources(list: List, check: ListCheck, single: Option<PipelineAccess>) -> AuthorizedResources {
-        let of = |ids: &[&str]| {
-            let endpoints = ids.iter().map(ToString::to_string).collect();
-            Reading::Known(AuthorizedResourceList { endpoints })
-        };
-        let list = match list {
-            List::Holds => of(&["another", ASKED]),
-            List::HoldsInUpperCase => of(&["another", &ASKED.to_uppercase()]),
-            List::LacksIt => of(&["another"]),
-            List::IsEmpty => of(&[]),
-            List::IsUnknown(reason) => Reading::Unknown(reason),
-        };
-        let single = single.map(|access| (ASKED.to_owned(), access)).into_iter().collect();
-        AuthorizedResources { list, check, single }
-    }
-
-    #[test]
-    fn what_the_list_says_counts_as_far_as_it_is_believed() {
-        use ListCheck::{Agrees, Disagrees, NotVerified};
-        let not_verified = Reading::Unknown(UnknownReason::ListNotVerified);
-        let not_read = Reading::Unknown(UnknownReason::PermissionsNotRead);
-        let table = [
-            (List::Holds, Agrees, Reading::Known(AllPipelines)),
-            (List::Holds, NotVerified, Reading::Known(AllPipelines)),
-            (List::Holds, Disagrees, not_read.clone()),
-            (List::HoldsInUpperCase, Agrees, Reading::Known(AllPipelines)),
-            (List::HoldsInUpperCase, NotVerified, Reading::Known(AllPipelines)),
-            (List::LacksIt, Agrees, Reading::Known(PermittedOnly)),
-            (List::LacksIt, NotVerified, not_verified.clone()),
-            (List::LacksIt, Disagrees, not_read.clone()),
-            (List::IsEmpty, Agrees, Reading::Known(PermittedOnly)),
-            (List::IsEmpty, NotVerified, not_verified),
-            (List::IsEmpty, Disagrees, not_read),
-        ];
-        for (list, check, expected) in table {
-            assert_eq!(resources(list, check, None).endpoint_access(ASKED), expected, "{list:?}, {check:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_list_passes_its_reason_on() {
-        for reason in UnknownReason::ALL {
-            for check in [ListCheck::NotVerified, ListCheck::Agrees, ListCheck::Disagrees] {
-                let access = resources(List::IsUnknown(reason), check, None).endpoint_access(ASKED);
-                assert_eq!(access, Reading::Unknown(reason), "{check:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_single_resource_says_counts_where_the_list_cannot_be_believed() {
-        use ListCheck::{Agrees, Disagrees, NotVerified};
-        let unbelieved = [
-            (List::Holds, Disagrees),
-            (List::LacksIt, Disagrees),
-            (List::IsEmpty, Disagrees),
-            (List::LacksIt, NotVerified),
-            (List::IsEmpty, NotVerified),
-            (List::IsUnknown(UnknownReason::Forbidden), NotVerified),
-            (List::IsUnknown(UnknownReason::Forbidden), Agrees),
-            (List::IsUnknown(UnknownReason::Forbidden), Disagrees),
-        ];
-        for access in [AllPipelines, PermittedOnly] {
-            for (list, check) in unbelieved {
-                let resources = resources(list, check, Some(access));
-                assert_eq!(resources.endpoint_access(ASKED), Reading::Known(access), "{list:?}, {check:?}");
-            }
-        }
-    }
-
-    /// The list is read in every pass, a single resource only now and then: what was asked long ago does not
-    /// overrule it.
-    #[test]
-    fn a_believed_list_overrules_what_a_single_resource_said() {
-        use ListCheck::{Agrees, NotVerified};
-        for single in [AllPipelines, PermittedOnly] {
-            for (list, check, expected) in [
-                (List::Holds, Agrees, AllPipelines),
-                (List::LacksIt, Agrees, PermittedOnly),
-                (List::IsEmpty, Agrees, PermittedOnly),
-                (List::Holds, NotVerified, AllPipelines),
-            ] {
-                let access = resources(list, check, Some(single)).endpoint_access(ASKED);
-                assert_eq!(access, Reading::Known(expected), "{list:?}, {check:?}, {single:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_single_resource_says_is_said_of_no_other() {
-        let resources = resources(List::IsEmpty, ListCheck::NotVerified, Some(PermittedOnly));
-        assert_eq!(resources.endpoint_access("another"), Reading::Unknown(UnknownReason::ListNotVerified));
-    }
-
-    #[test]
-    fn the_wire_names_of_checks_are_those_in_tables() {
-        for check in [ListCheck::NotVerified, ListCheck::Agrees, ListCheck::Disagrees] {
-            assert_eq!(serde_json::to_value(check).unwrap(), check.as_str());
-        }
-        assert_eq!(ListCheck::default(), ListCheck::NotVerified, "nothing is believed before it was checked");
-    }
 
     #[test]
     fn path_segments_are_encoded_as_rfc_3986_says() {

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub const CONNECTOR_STATE_CHANGED: &str = "muster.connector.state-changed.v1";
 /// Type of [`ResourceDiscovered`].
 pub const RESOURCE_DISCOVERED: &str = "muster.resource.discovered.v1";
+/// Type of [`ResourceChanged`].
+pub const RESOURCE_CHANGED: &str = "muster.resource.changed.v1";
 /// Type of [`ResourceRemoved`].
 pub const RESOURCE_REMOVED: &str = "muster.resource.removed.v1";
 /// Type of [`AssessmentChanged`].
@@ -23,9 +25,10 @@ pub const IDENTITY_THROTTLED: &str = "muster.identity.throttled.v1";
 /// Type of [`RequestRejected`].
 pub const REQUEST_REJECTED: &str = "muster.request.rejected.v1";
 /// Every type that is published.
-pub const FACT_TYPES: [&str; 6] = [
+pub const FACT_TYPES: [&str; 7] = [
     CONNECTOR_STATE_CHANGED,
     RESOURCE_DISCOVERED,
+    RESOURCE_CHANGED,
     RESOURCE_REMOVED,
     ASSESSMENT_CHANGED,
     IDENTITY_THROTTLED,
@@ -54,6 +57,8 @@ pub enum FactPayload {
     ConnectorStateChanged(ConnectorStateChanged),
     /// `muster.resource.discovered.v1`
     ResourceDiscovered(ResourceDiscovered),
+    /// `muster.resource.changed.v1`
+    ResourceChanged(ResourceChanged),
     /// `muster.resource.removed.v1`
     ResourceRemoved(ResourceRemoved),
     /// `muster.assessment.changed.v1`
@@ -110,6 +115,32 @@ pub struct ResourceDiscovered {
     pub connector_id: ConnectorId,
     /// The resource.
     pub resource: ResourceReference,
+}
+
+/// Something of a known resource changed that others may hold on to. Its subject is the ARM id as it is now, with the
+/// present name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceChanged {
+    /// The connector that sees it.
+    #[schemars(with = "uuid::Uuid")]
+    pub connector_id: ConnectorId,
+    /// The resource, with its present name.
+    pub resource: ResourceReference,
+    /// What changed, at least one.
+    pub changes: Vec<PropertyChange>,
+}
+
+/// One property before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PropertyChange {
+    /// `name`, `presence` (`present`, `missing`), `defaultBranch`, `isDisabled` or `visibility`.
+    pub property: String,
+    /// Before; null where there was none.
+    pub from: Option<String>,
+    /// Now; null where there is none any more.
+    pub to: Option<String>,
 }
 
 /// A resource is confirmed to be gone.
@@ -183,6 +214,7 @@ impl FactPayload {
         match self {
             Self::ConnectorStateChanged(_) => CONNECTOR_STATE_CHANGED,
             Self::ResourceDiscovered(_) => RESOURCE_DISCOVERED,
+            Self::ResourceChanged(_) => RESOURCE_CHANGED,
             Self::ResourceRemoved(_) => RESOURCE_REMOVED,
             Self::AssessmentChanged(_) => ASSESSMENT_CHANGED,
             Self::IdentityThrottled(_) => IDENTITY_THROTTLED,
@@ -202,6 +234,7 @@ impl FactPayload {
         match event.event_type.as_str() {
             CONNECTOR_STATE_CHANGED => read(event).map(Self::ConnectorStateChanged),
             RESOURCE_DISCOVERED => read(event).map(Self::ResourceDiscovered),
+            RESOURCE_CHANGED => read(event).map(Self::ResourceChanged),
             RESOURCE_REMOVED => read(event).map(Self::ResourceRemoved),
             ASSESSMENT_CHANGED => read(event).map(Self::AssessmentChanged),
             IDENTITY_THROTTLED => read(event).map(Self::IdentityThrottled),

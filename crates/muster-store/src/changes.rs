@@ -3,7 +3,8 @@
 use crate::ledger::NewJob;
 use chrono::{DateTime, Utc};
 use muster_domain::assessment::{Assessment, AssessmentState};
-use muster_domain::connector::ConnectorEvent;
+use muster_domain::connector::{ConnectorEvent, OrganizationAccess};
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKey};
 use muster_domain::snapshot::{ListCheck, PipelineAccess};
@@ -12,14 +13,16 @@ use muster_domain::{
     ResourceId, TenantId,
 };
 use muster_messages::Fact;
+use std::collections::BTreeMap;
 
 /// Everything that one job, or one page of it, changes.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Resources that are new, changed, or present again. Handlers leave out what did not change.
+    /// Resources that are new, changed, or present again. Handlers leave out what did not change. The store tells
+    /// subscribers: only there before and after are known at one moment.
     pub resources: Vec<ResourceWrite>,
     /// Resources that were not listed, or are confirmed to be gone. Gone resources lose their assessments
-    /// (kept in the history).
+    /// (kept in the history); subscribers are told by the store.
     pub presence: Vec<PresenceWrite>,
     /// Links between resources.
     pub relations: Vec<RelationWrite>,
@@ -29,6 +32,10 @@ pub struct Changes {
     pub assessments: Vec<AssessmentWrite>,
     /// What happened to connectors.
     pub connectors: Vec<ConnectorTransition>,
+    /// How organizations stand with their connector; the store draws the connector's state from all of them.
+    pub organizations: Vec<OrganizationWrite>,
+    /// Choices of organizations that are settled now.
+    pub choices: Vec<ChoiceWrite>,
     /// Organizations that a connector claims, or lets go.
     pub claims: Vec<ClaimWrite>,
     /// Identities that Azure DevOps named.
@@ -48,6 +55,8 @@ impl Changes {
             && self.readings.is_empty()
             && self.assessments.is_empty()
             && self.connectors.is_empty()
+            && self.organizations.is_empty()
+            && self.choices.is_empty()
             && self.claims.is_empty()
             && self.identities.is_empty()
             && self.jobs.is_empty()
@@ -93,6 +102,8 @@ pub struct RelationWrite {
 pub enum RelationKind {
     /// A pipeline builds a repository.
     Builds,
+    /// A project has a queue of an agent pool.
+    UsesPool,
 }
 
 impl RelationKind {
@@ -100,6 +111,7 @@ impl RelationKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Builds => "builds",
+            Self::UsesPool => "usesPool",
         }
     }
 }
@@ -163,13 +175,21 @@ pub struct StoredReading {
 
 /// The state of an organization's cross-check, as a document.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct ListCheckDocument {
+    /// Day (UTC) of the calls that are counted.
+    pub day: Option<chrono::NaiveDate>,
+    /// By type of resource.
+    pub types: BTreeMap<ProtectedResource, TypeCheck>,
+}
+
+/// The cross-check of one type of resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TypeCheck {
     /// What it came to.
     pub check: ListCheck,
-    /// Day (UTC) of the calls counted in `calls_today`.
-    pub day: Option<chrono::NaiveDate>,
-    /// Cross-check calls made on that day; at most 8.
+    /// Cross-check calls made on that day; at most 2.
     pub calls_today: u32,
     /// A listed resource was asked for and is open.
     pub listed_confirmed: bool,
@@ -177,12 +197,31 @@ pub struct ListCheckDocument {
     pub unlisted_confirmed: bool,
 }
 
-/// The answer for a single resource, as a document of `Read::PipelinePermissions`.
+impl ListCheckDocument {
+    /// What it came to, by type.
+    pub fn checks(&self) -> BTreeMap<ProtectedResource, ListCheck> {
+        self.types.iter().map(|(resource, check)| (*resource, check.check)).collect()
+    }
+}
+
+/// The answer for a single resource, as a document of `Read::PipelinePermissions`. The subject of its reading is
+/// [`permission_subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PipelineAccessDocument {
     /// Which pipelines may use it.
     pub access: PipelineAccess,
+}
+
+/// Subject of the reading of a single resource's permissions: type and id.
+pub fn permission_subject(resource: ProtectedResource, id: &str) -> String {
+    format!("{resource}/{id}")
+}
+
+/// Type and id of a subject that [`permission_subject`] made.
+pub fn permission_of_subject(subject: &str) -> Option<(ProtectedResource, &str)> {
+    let (resource, id) = subject.split_once('/')?;
+    Some((ProtectedResource::parse(resource)?, id))
 }
 
 /// A new or changed assessment, with the state before for the history.
@@ -218,7 +257,46 @@ pub struct ConnectorTransition {
     pub tenant_id: Option<TenantId>,
 }
 
-/// A claim on an organization: one connector per organization and tenant.
+/// How an organization stands with a connector that asks for it.
+///
+/// After every write the store draws the state of the connector from all of its organizations
+/// ([`muster_domain::connector::standing`]), with the reasons of those that are not connected.
+#[derive(Clone, Debug)]
+pub enum OrganizationWrite {
+    /// It stands so.
+    Stands {
+        /// Who asks for it.
+        connector_id: ConnectorId,
+        /// What, by its present name.
+        organization: OrganizationName,
+        /// Its id, where it could be asked for it.
+        organization_id: Option<OrganizationId>,
+        /// How.
+        access: OrganizationAccess,
+        /// Why, for people: what is wrong and what to do. Absent where it is connected.
+        reason: Option<String>,
+    },
+    /// The connector does not ask for it any more.
+    Forgotten {
+        /// Who does not.
+        connector_id: ConnectorId,
+        /// What.
+        organization: OrganizationName,
+    },
+}
+
+/// `Disabled` without names means all organizations that exist when the connector is created: from the first listing on
+/// the choice holds their names.
+#[derive(Clone, Debug)]
+pub struct ChoiceWrite {
+    /// The connector.
+    pub connector_id: ConnectorId,
+    /// The organizations of the first listing.
+    pub organizations: Vec<OrganizationName>,
+}
+
+/// A claim on an organization: one connector per organization and tenant. The store wakes connectors that wait for an
+/// organization when it is let go.
 #[derive(Clone, Debug)]
 pub enum ClaimWrite {
     /// Claims it; has no effect where another connector holds it (handlers ask first, and again at the next run).
@@ -231,6 +309,13 @@ pub enum ClaimWrite {
         organization: OrganizationName,
         /// Its tenant.
         tenant_id: Option<TenantId>,
+    },
+    /// Lets go of one organization.
+    Release {
+        /// Who lets go.
+        connector_id: ConnectorId,
+        /// What.
+        organization_id: OrganizationId,
     },
     /// Lets go of everything.
     ReleaseAll {

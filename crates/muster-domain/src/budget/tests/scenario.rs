@@ -83,6 +83,7 @@ pub(super) fn field_cost(read: Read, _: f64) -> f64 {
         Read::Projects | Read::PolicyConfigurations => 0.12,
         Read::AuthorizedResources | Read::ServiceEndpoints => 0.15,
         Read::BuildDefinitions | Read::Repositories => 0.3,
+        _ => 0.1,
     }
 }
 
