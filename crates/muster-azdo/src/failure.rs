@@ -34,7 +34,8 @@ impl AzureDevOps {
         class: ConsumptionClass,
     ) -> Session {
         let authorization = match credential.kind {
-            CredentialKind::PersonalAccessToken => Authorization::PersonalAccessToken(secret),
+            // Replaced by a token source for applications.
+            CredentialKind::PersonalAccessToken | CredentialKind::ClientSecret { .. } => Authorization::PersonalAccessToken(secret),
         };
         self.session(credential.budget_key(), authorization, class)
     }

@@ -22,7 +22,6 @@ pub use authorization::Authorization;
 pub use calls::accounts::Account;
 pub use calls::build_definitions::PipelineItem;
 pub use calls::connection_data::ConnectionData;
-pub use calls::pipeline_permissions::ProtectedResource;
 pub use calls::profile::{Profile, ProfileId};
 pub use calls::projects::ProjectItem;
 pub use calls::repositories::{RepositoryBatches, RepositoryItem};

@@ -32,6 +32,7 @@ impl Credentials {
         secret: &SecretString,
     ) -> Result<Credential, StoreError> {
         let keys = self.keys()?;
+        let kind = &kind;
         self.store.transaction(|session| async move { put(&session, keys, name, kind, secret).await }).await
     }
 
@@ -132,7 +133,7 @@ async fn put(
     session: &Session,
     keys: &KeyRing,
     name: &str,
-    kind: CredentialKind,
+    kind: &CredentialKind,
     secret: &SecretString,
 ) -> Result<Credential, StoreError> {
     let existing = by_name(session, name).await?;
@@ -240,7 +241,7 @@ fn credential(row: &Row) -> Result<Credential, StoreError> {
     Ok(Credential {
         id: row.id("id")?,
         name: row.get("name")?,
-        kind: row.parse("kind", CredentialKind::parse)?,
+        kind: row.parse("kind", |name| (name == "personalAccessToken").then_some(CredentialKind::PersonalAccessToken))?,
         identity: row.get::<Option<String>>("identity")?.map(IdentityKey::subject),
         updated_at: row.time("updated_at_ms")?,
     })

@@ -2,12 +2,15 @@
 
 use crate::Store;
 use crate::apply::reading_id;
-use crate::changes::{ListCheckDocument, PipelineAccessDocument, ReadingKey, ReadingKind, StoredReading};
+use crate::changes::{
+    ListCheckDocument, PipelineAccessDocument, ReadingKey, ReadingKind, StoredReading, permission_of_subject,
+};
 use crate::error::StoreError;
 use crate::inventory::StoredResource;
 use crate::inventory::row::{COLUMNS, READING_COLUMNS, reading, stored};
 use crate::session::{Session, padded, places, rows_of_places, values};
 use muster_domain::properties::Properties;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, Reading, UnknownReason};
 use muster_domain::resource::{ResourceKey, ResourceKind};
 use muster_domain::snapshot::{
@@ -130,7 +133,7 @@ struct ProjectPart {
 #[derive(Default)]
 struct OrganizationPart {
     resource: Option<StoredResource>,
-    list_check: ListCheck,
+    list_checks: BTreeMap<ProtectedResource, ListCheck>,
 }
 
 async fn load(session: &Session, projects: &[ProjectReference]) -> Result<Parts, StoreError> {
@@ -205,7 +208,7 @@ async fn load_organizations(
         let (key, outcome) = reading(&row)?;
         let check: Reading<ListCheckDocument> = typed(&key, &outcome)?;
         let part = parts.entry((key.connector_id, key.organization_id)).or_default();
-        part.list_check = check.known().map(|document| document.check).unwrap_or_default();
+        part.list_checks = check.known().map(ListCheckDocument::checks).unwrap_or_default();
     }
     Ok(parts)
 }
@@ -224,7 +227,7 @@ fn put_together(
     part: ProjectPart,
     organization: Option<&OrganizationPart>,
 ) -> Result<Option<ProjectSnapshot>, StoreError> {
-    let Some((organization, check)) = organization.and_then(organization_view) else { return Ok(None) };
+    let Some((organization, checks)) = organization.and_then(organization_view) else { return Ok(None) };
     let mut project = None;
     let mut repositories = Vec::new();
     let mut service_connections = Vec::new();
@@ -257,17 +260,22 @@ fn put_together(
         project,
         repositories,
         service_connections,
+        pipelines: Vec::new(),
+        variable_groups: Vec::new(),
+        secure_files: Vec::new(),
+        gaps: BTreeMap::new(),
+        advanced_security: Reading::Unknown(UnknownReason::NotReadYet),
         policies: read_of(&part.readings, Read::PolicyConfigurations)?,
         general_settings: read_of(&part.readings, Read::GeneralSettings)?,
         authorized_resources: AuthorizedResources {
             list: read_of(&part.readings, Read::AuthorizedResources)?,
-            check,
+            checks,
             single: single_answers(&part.readings)?,
         },
     }))
 }
 
-fn organization_view(part: &OrganizationPart) -> Option<(OrganizationView, ListCheck)> {
+fn organization_view(part: &OrganizationPart) -> Option<(OrganizationView, BTreeMap<ProtectedResource, ListCheck>)> {
     let stored = part.resource.as_ref()?;
     let Properties::Organization(properties) = &stored.resource.properties else { return None };
     let view = OrganizationView {
@@ -276,7 +284,7 @@ fn organization_view(part: &OrganizationPart) -> Option<(OrganizationView, ListC
         web_url: properties.web_url.clone(),
     };
     debug_assert_eq!(stored.resource.key.kind, ResourceKind::Organization);
-    Some((view, part.list_check))
+    Some((view, part.list_checks.clone()))
 }
 
 /// The document of a read of the whole project.
@@ -295,13 +303,15 @@ fn read_of<T: DeserializeOwned>(
 /// Answers for single resources; those that could not be read leave the word to the list.
 fn single_answers(
     readings: &[(ReadingKey, StoredReading)],
-) -> Result<BTreeMap<String, PipelineAccess>, StoreError> {
+) -> Result<BTreeMap<(ProtectedResource, String), PipelineAccess>, StoreError> {
     let mut single = BTreeMap::new();
     for (key, stored) in readings {
         if key.kind == ReadingKind::Read(Read::PipelinePermissions) && !key.subject.is_empty() {
             let answer: Reading<PipelineAccessDocument> = typed(key, stored)?;
             if let Reading::Known(document) = answer {
-                single.insert(key.subject.clone(), document.access);
+                if let Some((resource, id)) = permission_of_subject(&key.subject) {
+                    single.insert((resource, id.to_owned()), document.access);
+                }
             }
         }
     }

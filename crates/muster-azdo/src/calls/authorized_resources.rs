@@ -4,14 +4,12 @@ use crate::call::Call;
 use crate::error::CallError;
 use crate::json::{LenientId, Violation, Wire, lowercase_guid};
 use crate::session::Session;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
 use muster_domain::snapshot::AuthorizedResourceList;
 use muster_domain::{OrganizationName, ProjectId};
 use serde::Deserialize;
 use tracing::instrument;
-
-/// Type of service connections in this list.
-const ENDPOINT: &str = "endpoint";
 
 #[derive(Deserialize)]
 struct AuthorizedResourceWire {
@@ -22,14 +20,14 @@ struct AuthorizedResourceWire {
 }
 
 impl Wire for AuthorizedResourceWire {
-    /// The id of a service connection that is open to all pipelines.
-    type Item = Option<String>;
+    /// Type and id of a resource that is open to all pipelines.
+    type Item = Option<(ProtectedResource, String)>;
 
-    fn into_item(self) -> Result<Option<String>, Violation> {
+    fn into_item(self) -> Result<Option<(ProtectedResource, String)>, Violation> {
         // What is listed without a word is taken for open: the side on which nothing is called healthy by mistake.
         let is_open = self.authorized.unwrap_or(true);
-        let is_endpoint = self.r#type.eq_ignore_ascii_case(ENDPOINT);
-        Ok((is_open && is_endpoint).then(|| lowercase_guid(self.id.into_text())))
+        let resource = ProtectedResource::parse(&self.r#type).filter(|_| is_open);
+        Ok(resource.map(|resource| (resource, lowercase_guid(self.id.into_text()))))
     }
 }
 
@@ -49,7 +47,11 @@ impl Session {
         let path = "_apis/build/authorizedresources";
         let call = Call::in_project(Read::AuthorizedResources, organization, project, path).preview();
         let resources = self.list_of::<AuthorizedResourceWire>(call).await?;
-        Ok(AuthorizedResourceList { endpoints: resources.into_iter().flatten().collect() })
+        let mut list = AuthorizedResourceList::default();
+        for (resource, id) in resources.into_iter().flatten() {
+            list.open.entry(resource).or_default().insert(id);
+        }
+        Ok(list)
     }
 }
 
@@ -58,15 +60,19 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn read(resource: Value) -> Option<String> {
+    fn read(resource: Value) -> Option<(ProtectedResource, String)> {
         serde_json::from_value::<AuthorizedResourceWire>(resource).unwrap().into_item().unwrap()
     }
 
     #[test]
-    fn only_open_service_connections_are_kept() {
-        assert_eq!(read(json!({"type": "Endpoint", "id": "a", "authorized": true})).as_deref(), Some("a"));
-        assert_eq!(read(json!({"type": "endpoint", "id": "a"})).as_deref(), Some("a"));
+    fn only_open_resources_of_known_types_are_kept() {
+        let open = |resource, id: &str| Some((resource, id.to_owned()));
+        let endpoint = open(ProtectedResource::Endpoint, "a");
+        assert_eq!(read(json!({"type": "Endpoint", "id": "a", "authorized": true})), endpoint);
+        assert_eq!(read(json!({"type": "endpoint", "id": "a"})), endpoint);
         assert_eq!(read(json!({"type": "endpoint", "id": "a", "authorized": false})), None);
-        assert_eq!(read(json!({"type": "queue", "id": 12, "authorized": true})), None);
+        let queue = open(ProtectedResource::Queue, "12");
+        assert_eq!(read(json!({"type": "queue", "id": 12, "authorized": true})), queue);
+        assert_eq!(read(json!({"type": "hologram", "id": 12, "authorized": true})), None);
     }
 }

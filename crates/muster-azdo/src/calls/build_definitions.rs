@@ -5,7 +5,7 @@ use crate::error::CallError;
 use crate::json::{LenientId, Violation, Wire};
 use crate::page::{Page, PageRequest};
 use crate::session::Session;
-use muster_domain::properties::{PipelineProcess, PipelineProperties};
+use muster_domain::properties::{PipelineProcess, PipelineProperties, QueueStatus};
 use muster_domain::read::Read;
 use muster_domain::{OrganizationName, ProjectId, RepositoryId};
 use serde::Deserialize;
@@ -80,6 +80,9 @@ impl Wire for DefinitionWire {
                 repository_id: repository_id.map(RepositoryId),
                 repository_type,
                 revision: self.revision,
+                queue_status: QueueStatus::default(),
+                is_repository_private: None,
+                fork_builds: None,
             },
         })
     }

@@ -39,6 +39,7 @@ impl Session {
             disable_classic_build_pipeline_creation: wire.disable_classic_build_pipeline_creation,
             disable_classic_release_pipeline_creation: wire.disable_classic_release_pipeline_creation,
             disable_classic_pipeline_creation: wire.disable_classic_pipeline_creation,
+            ..GeneralSettings::default()
         })
     }
 }

@@ -4,27 +4,12 @@ use crate::call::Call;
 use crate::error::CallError;
 use crate::json::{LenientId, lowercase_guid};
 use crate::session::Session;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
 use muster_domain::snapshot::{PipelineAccess, encode_path_segment};
 use muster_domain::{OrganizationName, ProjectId};
 use serde::Deserialize;
 use tracing::instrument;
-
-/// A kind of resource that pipelines need leave to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProtectedResource {
-    /// A service connection.
-    Endpoint,
-}
-
-impl ProtectedResource {
-    /// The name in the path.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Endpoint => "endpoint",
-        }
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@ use crate::Rule;
 use crate::answer::Answer;
 use muster_domain::RecommendationKey;
 use muster_domain::assessment::Judgement;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, Reading};
 use muster_domain::recommendation::{Recommendation, Severity};
 use muster_domain::resource::ResourceKind;
@@ -47,7 +48,7 @@ impl Rule for ServiceConnectionOpenToAllPipelines {
             let key = snapshot.key_of(ResourceKind::ServiceConnection, connection.id.as_str());
             let id = encode_path_segment(&connection.id);
             let link = snapshot.page(&format!("_settings/adminservices?resourceId={id}"));
-            let access = snapshot.authorized_resources.endpoint_access(&connection.id);
+            let access = snapshot.authorized_resources.access(ProtectedResource::Endpoint, &connection.id);
             answer(&access).judgement(&RECOMMENDATION, key, EXPECTED, link)
         };
         snapshot.service_connections.iter().map(judge_one).collect()

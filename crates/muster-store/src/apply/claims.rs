@@ -25,6 +25,14 @@ pub(super) async fn write(
                 )
                 .await?;
         }
+        ClaimWrite::Release { connector_id, organization_id } => {
+            session
+                .run(
+                    "DELETE FROM organization_claim WHERE connector_id = $1 AND organization_id = $2",
+                    values![connector_id.0, organization_id.0],
+                )
+                .await?;
+        }
         ClaimWrite::ReleaseAll { connector_id } => {
             session
                 .run("DELETE FROM organization_claim WHERE connector_id = $1", values![connector_id.0])
