@@ -8,11 +8,12 @@
 use crate::pass::Pass;
 use crate::reads::ReadError;
 use chrono::NaiveDate;
-use muster_azdo::{CallError, ProtectedResource};
+use muster_azdo::CallError;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
 use muster_domain::snapshot::{ListCheck, PipelineAccess};
-use muster_store::changes::{ListCheckDocument, PipelineAccessDocument};
+use muster_store::changes::{ListCheckDocument, PipelineAccessDocument, TypeCheck, permission_subject};
 use std::collections::BTreeSet;
 
 /// Calls per organization and day that only check the list.
@@ -69,9 +70,9 @@ pub(crate) async fn run(pass: &mut Pass<'_>) -> Result<(), ReadError> {
     let (before, after) = store
         .inventory()
         .update_list_check(connector, organization, |document| {
-            let before = document.check;
+            let before = endpoint_check(document).check;
             conclude(document, &endpoints, &open, &answers);
-            (before, document.check)
+            (before, endpoint_check(document).check)
         })
         .await
         .map_err(muster_runtime::HandlerError::from)?;
@@ -84,7 +85,12 @@ pub(crate) async fn run(pass: &mut Pass<'_>) -> Result<(), ReadError> {
 async fn ask(pass: &mut Pass<'_>, id: &str) -> Result<PipelineAccess, CallError> {
     let resource = ProtectedResource::Endpoint;
     let access = pass.session.pipeline_permissions(&pass.organization, pass.project_id, resource, id).await?;
-    pass.document(Read::PipelinePermissions, id, &PipelineAccessDocument { access }, 1);
+    pass.document(
+        Read::PipelinePermissions,
+        &permission_subject(resource, id),
+        &PipelineAccessDocument { access },
+        1,
+    );
     pass.progress.asked.insert(id.to_owned());
     Ok(access)
 }
@@ -118,6 +124,10 @@ async fn tell_others(pass: &mut Pass<'_>, check: ListCheck) -> Result<(), ReadEr
     Ok(())
 }
 
+fn endpoint_check(document: &mut ListCheckDocument) -> &mut TypeCheck {
+    document.types.entry(ProtectedResource::Endpoint).or_default()
+}
+
 /// Decides whom to ask, and counts the calls before they are made, so that workers together keep to the day's bound.
 fn plan(
     document: &mut ListCheckDocument,
@@ -128,6 +138,7 @@ fn plan(
     if document.day != Some(today) {
         begin_day(document, today);
     }
+    let document = endpoint_check(document);
     if document.check == ListCheck::Disagrees {
         // The list is out of use: every connection is asked for, in every pass.
         return endpoints.iter().map(|id| question(id, open)).collect();
@@ -154,10 +165,11 @@ fn question(id: &str, open: &BTreeSet<String>) -> Question {
 
 /// A new day is checked anew. A whole day in which nothing listed was found proves that the list cannot be checked.
 fn begin_day(document: &mut ListCheckDocument, today: NaiveDate) {
-    if document.day.is_some() && document.check == ListCheck::NotVerified {
+    let began = document.day.replace(today).is_some();
+    let document = endpoint_check(document);
+    if began && document.check == ListCheck::NotVerified {
         document.check = ListCheck::Disagrees;
     }
-    document.day = Some(today);
     document.calls_today = 0;
     document.listed_confirmed = false;
     document.unlisted_confirmed = false;
@@ -170,6 +182,7 @@ fn conclude(
     open: &BTreeSet<String>,
     answers: &[(Question, PipelineAccess)],
 ) {
+    let document = endpoint_check(document);
     let contradicts = |(question, access): &(Question, PipelineAccess)| match question {
         Question::Listed(_) => *access != PipelineAccess::AllPipelines,
         Question::Unlisted(_) => *access != PipelineAccess::PermittedOnly,
@@ -224,12 +237,12 @@ mod tests {
             if id == "b" { PipelineAccess::AllPipelines } else { PipelineAccess::PermittedOnly }
         });
         conclude(&mut document, &endpoints, &open, &answers);
-        assert_eq!(document.check, ListCheck::Agrees);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::Agrees);
         assert!(plan(&mut document, day(1), &endpoints, &open).is_empty());
-        assert_eq!(document.calls_today, 2);
+        assert_eq!(endpoint_check(&mut document).calls_today, 2);
         // The next day it is checked again, and believed meanwhile.
         assert_eq!(plan(&mut document, day(2), &endpoints, &open).len(), 2);
-        assert_eq!(document.check, ListCheck::Agrees);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::Agrees);
     }
 
     #[test]
@@ -239,7 +252,7 @@ mod tests {
         let questions = plan(&mut document, day(1), &endpoints, &open);
         let answers = answer_all(questions, |_| PipelineAccess::AllPipelines);
         conclude(&mut document, &endpoints, &open, &answers);
-        assert_eq!(document.check, ListCheck::Disagrees);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::Disagrees);
         // From then on every connection is asked for.
         assert_eq!(plan(&mut document, day(1), &endpoints, &open).len(), 2);
     }
@@ -252,7 +265,7 @@ mod tests {
         assert_eq!(questions.len(), 3);
         let answers = answer_all(questions, |_| PipelineAccess::PermittedOnly);
         conclude(&mut document, &endpoints, &open, &answers);
-        assert_eq!(document.check, ListCheck::NotVerified);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::NotVerified);
     }
 
     #[test]
@@ -263,7 +276,7 @@ mod tests {
         assert!(plan(&mut document, day(1), &empty, &set(&[])).is_empty());
         assert_eq!(plan(&mut document, day(1), &ids(&["x", "y"]), &set(&["x"])).len(), 2);
         assert!(plan(&mut document, day(1), &ids(&["x", "y"]), &set(&["x"])).is_empty());
-        assert_eq!(document.calls_today, 8);
+        assert_eq!(endpoint_check(&mut document).calls_today, 8);
     }
 
     #[test]
@@ -272,7 +285,7 @@ mod tests {
         let mut document = ListCheckDocument::default();
         plan(&mut document, day(1), &endpoints, &open);
         plan(&mut document, day(2), &endpoints, &open);
-        assert_eq!(document.check, ListCheck::Disagrees);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::Disagrees);
     }
 
     #[test]
@@ -282,6 +295,6 @@ mod tests {
         let answers =
             answer_all(plan(&mut document, day(1), &endpoints, &open), |_| PipelineAccess::AllPipelines);
         conclude(&mut document, &endpoints, &open, &answers);
-        assert_eq!(document.check, ListCheck::Agrees);
+        assert_eq!(endpoint_check(&mut document).check, ListCheck::Agrees);
     }
 }

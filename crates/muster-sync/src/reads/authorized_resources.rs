@@ -2,11 +2,14 @@
 
 use super::ReadError;
 use crate::pass::Pass;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
+use std::collections::BTreeSet;
 
 pub(super) async fn read(pass: &mut Pass<'_>) -> Result<(), ReadError> {
     let list = pass.session.authorized_resources(&pass.organization, pass.project_id).await?;
-    pass.document(Read::AuthorizedResources, "", &list, list.endpoints.len());
-    pass.progress.open_endpoints = Some(list.endpoints);
+    pass.document(Read::AuthorizedResources, "", &list, list.len());
+    pass.progress.open_endpoints =
+        list.open.get(&ProtectedResource::Endpoint).cloned().or_else(|| Some(BTreeSet::default()));
     Ok(())
 }

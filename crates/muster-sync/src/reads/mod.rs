@@ -42,11 +42,6 @@ pub(crate) async fn read(read: Read, pass: &mut Pass<'_>) -> Result<(), ReadErro
         Read::ServiceEndpoints => service_endpoints::read(pass).await,
         Read::AuthorizedResources => authorized_resources::read(pass).await,
         // Not read per project; the handler leaves them out.
-        Read::ConnectionData
-        | Read::Profile
-        | Read::Accounts
-        | Read::Projects
-        | Read::Repositories
-        | Read::PipelinePermissions => Ok(()),
+        _ => Ok(()),
     }
 }
