@@ -90,10 +90,7 @@ impl Answer {
     /// # Errors
     /// When it does not arrive whole, or is something else.
     pub(crate) async fn object<T: DeserializeOwned>(mut self) -> Result<T, CallError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            body.extend_from_slice(chunk.as_ref());
-        }
+        let body = self.body().await?;
         let body = without_byte_order_mark(&body);
         if body.trim_ascii().is_empty() {
             return Err(self.unexpected("the body is empty"));
@@ -102,6 +99,26 @@ impl Answer {
         serde_json::from_slice(body).map_err(|error| {
             self.fault(if error.is_eof() { ListFault::Truncated } else { ListFault::shape(describe(&error)) })
         })
+    }
+
+    /// The whole body as text.
+    ///
+    /// # Errors
+    /// When it does not arrive whole, or is something else.
+    pub(crate) async fn text(&mut self) -> Result<String, CallError> {
+        let body = self.body().await?;
+        match std::str::from_utf8(without_byte_order_mark(&body)) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(self.unexpected("the body is no text")),
+        }
+    }
+
+    async fn body(&mut self) -> Result<Vec<u8>, CallError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            body.extend_from_slice(chunk.as_ref());
+        }
+        Ok(body)
     }
 
     /// The error for a body that is not as it should be.

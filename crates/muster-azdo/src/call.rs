@@ -1,11 +1,12 @@
 //! One call before it is sent.
 
 use crate::error::CallTarget;
-use crate::hosts::BaseUrls;
+use crate::hosts::{BaseUrls, ServiceHost};
 use crate::page::PageRequest;
 use muster_domain::read::Read;
 use muster_domain::{OrganizationName, ProjectId};
 use reqwest::Url;
+use serde_json::Value;
 
 /// Items per page that are asked for. Accepted by every listing that is paged (reported for projects and build
 /// definitions, whose own defaults are 100 and 10,000).
@@ -16,13 +17,38 @@ const RELEASED: &str = "7.1";
 /// Version of resources that were never released: they refuse the number without the suffix.
 const PREVIEW: &str = "7.1-preview.1";
 
-/// A GET, with what is needed to send it and to name it in errors.
+/// Name of the parameter with the version.
+const API_VERSION: &str = "api-version";
+
+/// A call, with what is needed to send it and to name it in errors.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) target: CallTarget,
+    host: ServiceHost,
     path: String,
     query: Vec<(&'static str, String)>,
+    pub(crate) method: Method,
     pub(crate) size: AnswerSize,
+    pub(crate) content: AnswerContent,
+}
+
+/// How a call asks. Both only ask: a POST here is a question that is too long for a URL, changes nothing, and may be
+/// repeated like a GET.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Method {
+    /// The question is the URL.
+    Get,
+    /// The question is this document.
+    Post { body: Value },
+}
+
+/// What a good answer consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerContent {
+    /// JSON; anything else is of no use.
+    Json,
+    /// Plain text, comma-separated values among it; a page to sign in is of no use.
+    Text,
 }
 
 /// How large an answer may be.
@@ -37,12 +63,12 @@ pub(crate) enum AnswerSize {
 impl Call {
     /// Something of the credential itself.
     pub(crate) fn of_credential(read: Read, path: &str) -> Self {
-        Self::new(CallTarget::of_credential(read), path.to_owned())
+        Self::new(CallTarget::of_credential(read), ServiceHost::Directory, path.to_owned())
     }
 
     /// Something of an organization.
     pub(crate) fn in_organization(read: Read, organization: &OrganizationName, path: &str) -> Self {
-        Self::new(CallTarget::in_organization(read, organization), path.to_owned())
+        Self::new(CallTarget::in_organization(read, organization), ServiceHost::Organization, path.to_owned())
     }
 
     /// Something of a project.
@@ -52,16 +78,53 @@ impl Call {
         project: ProjectId,
         path: &str,
     ) -> Self {
-        Self::new(CallTarget::in_project(read, organization, project), format!("{project}/{path}"))
+        let target = CallTarget::in_project(read, organization, project);
+        Self::new(target, ServiceHost::Organization, format!("{project}/{path}"))
     }
 
-    fn new(target: CallTarget, path: String) -> Self {
-        Self { target, path, query: vec![("api-version", RELEASED.to_owned())], size: AnswerSize::Bounded }
+    fn new(target: CallTarget, host: ServiceHost, path: String) -> Self {
+        Self {
+            target,
+            host,
+            path,
+            query: vec![(API_VERSION, RELEASED.to_owned())],
+            method: Method::Get,
+            size: AnswerSize::Bounded,
+            content: AnswerContent::Json,
+        }
+    }
+
+    /// The host of another service.
+    pub(crate) fn on(mut self, host: ServiceHost) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// A question as a document.
+    pub(crate) fn post(mut self, body: Value) -> Self {
+        self.method = Method::Post { body };
+        self
     }
 
     /// The version for a resource that was never released.
-    pub(crate) fn preview(mut self) -> Self {
-        self.query[0].1 = PREVIEW.to_owned();
+    pub(crate) fn preview(self) -> Self {
+        self.version(PREVIEW)
+    }
+
+    /// Another version.
+    pub(crate) fn version(self, version: &str) -> Self {
+        self.without_version().with(API_VERSION, version)
+    }
+
+    /// No version: pages have none.
+    pub(crate) fn without_version(mut self) -> Self {
+        self.query.retain(|(name, _)| *name != API_VERSION);
+        self
+    }
+
+    /// An answer that is no JSON.
+    pub(crate) fn text(mut self) -> Self {
+        self.content = AnswerContent::Text;
         self
     }
 
@@ -88,11 +151,12 @@ impl Call {
 
     /// Where it goes; `None` when there can be no such organization.
     pub(crate) fn url(&self, urls: &BaseUrls) -> Option<Url> {
-        let base = match &self.target.organization {
-            Some(organization) => urls.organization(organization)?,
-            None => urls.directory().to_owned(),
-        };
-        Url::parse_with_params(&format!("{base}/{}", self.path), &self.query).ok()
+        let base = urls.of_service(self.host, self.target.organization.as_ref())?;
+        let mut url = Url::parse(&format!("{base}/{}", self.path)).ok()?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        Some(url)
     }
 }
 
@@ -121,6 +185,25 @@ mod tests {
             "https://dev.azure.com/Contoso/11111111-1111-1111-1111-111111111111/_apis/policy/configurations\
              ?api-version=7.1&%24top=1000&continuationToken=a+b%26c"
         );
+    }
+
+    #[test]
+    fn another_service_is_asked_on_its_host_in_its_version() {
+        let organization = OrganizationName::new("Contoso");
+        let path = "_apis/management/enablement";
+        let call = Call::in_organization(Read::AdvancedSecurityEnablement, &organization, path)
+            .on(ServiceHost::AdvancedSecurity)
+            .version("7.2-preview.3");
+        assert_eq!(
+            url(&call),
+            "https://advsec.dev.azure.com/Contoso/_apis/management/enablement?api-version=7.2-preview.3"
+        );
+        let simulated = BaseUrls::of(&Hosts::Override("http://127.0.0.1:9".to_owned())).unwrap();
+        assert_eq!(call.url(&simulated).unwrap().path(), "/advsec/Contoso/_apis/management/enablement");
+        let catalog = Call::of_credential(Read::EnterpriseCatalog, "_apis/EnterpriseCatalog/Organizations")
+            .on(ServiceHost::Entitlements)
+            .without_version();
+        assert_eq!(url(&catalog), "https://vsaex.dev.azure.com/_apis/EnterpriseCatalog/Organizations");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::answer::activity_id;
 use crate::authorization::Authorization;
+use crate::call::AnswerContent;
 use crate::error::{CallError, CallTarget, UnauthorizedReason};
 use crate::excerpt::RefusalBody;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,6 +21,7 @@ const IDENTITY_NOT_AUTHORIZED: &str = "TF400813";
 /// An answer without its body, and what else it is judged by.
 pub(crate) struct Head<'a> {
     pub(crate) call: &'a CallTarget,
+    pub(crate) wanted: AnswerContent,
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) signals: ThrottleSignals,
@@ -32,7 +34,11 @@ pub(crate) struct Head<'a> {
 impl Head<'_> {
     /// Whether the answer is what was asked for, its body still to be read.
     pub(crate) fn is_good(&self) -> bool {
-        self.status == StatusCode::OK && self.content() == Content::Json
+        let is_wanted = match (self.wanted, self.content()) {
+            (AnswerContent::Json, content) => content == Content::Json,
+            (AnswerContent::Text, content) => content != Content::Html,
+        };
+        self.status == StatusCode::OK && is_wanted
     }
 
     /// Why the answer is of no use. A page where JSON was asked for is a page to sign in, if the service did not
@@ -58,7 +64,7 @@ impl Head<'_> {
                 self.sign_in()
             }
             status if status.as_u16() < 400 && self.content() == Content::Html => self.sign_in(),
-            StatusCode::OK => self.unexpected("it is not JSON", body),
+            StatusCode::OK => self.unexpected("it is not what was asked for", body),
             _ => self.unexpected("the status", body),
         };
         self.report(error)

@@ -15,27 +15,58 @@ pub enum Hosts {
     Override(String),
 }
 
-/// Host of everything that lies in an organization.
-const ORGANIZATION_HOST: &str = "https://dev.azure.com";
-/// Host of profiles and accounts, which lie in no organization.
-const DIRECTORY_HOST: &str = "https://app.vssps.visualstudio.com";
+/// A service of Azure DevOps that has a host of its own in the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceHost {
+    /// Everything that lies in an organization and is not below.
+    Organization,
+    /// Profiles and accounts, which lie in no organization.
+    Directory,
+    /// Access levels of people, and the organizations of a tenant.
+    Entitlements,
+    /// The audit log.
+    Audit,
+    /// Installed extensions.
+    Extensions,
+    /// Advanced Security.
+    AdvancedSecurity,
+}
+
+impl ServiceHost {
+    /// The host in the cloud. Source: `host` of Microsoft's published REST specifications.
+    fn in_cloud(self) -> &'static str {
+        match self {
+            Self::Organization => "https://dev.azure.com",
+            Self::Directory => "https://app.vssps.visualstudio.com",
+            Self::Entitlements => "https://vsaex.dev.azure.com",
+            Self::Audit => "https://auditservice.dev.azure.com",
+            Self::Extensions => "https://extmgmt.dev.azure.com",
+            Self::AdvancedSecurity => "https://advsec.dev.azure.com",
+        }
+    }
+
+    /// What comes before the organization where one base URL holds every service: paths of Advanced Security would
+    /// be taken for others without it.
+    fn prefix_in_override(self) -> &'static str {
+        match self {
+            Self::AdvancedSecurity => "/advsec",
+            Self::Organization | Self::Directory | Self::Entitlements | Self::Audit | Self::Extensions => "",
+        }
+    }
+}
 
 /// Hosts that have been read and found usable.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrls {
-    organization: String,
-    directory: String,
+    /// The one URL of an override, without a trailing slash; absent in the cloud.
+    one: Option<String>,
     is_loopback: bool,
 }
 
 impl BaseUrls {
     pub(crate) fn of(hosts: &Hosts) -> Result<Self, ClientError> {
         match hosts {
-            Hosts::Cloud => Ok(Self {
-                organization: ORGANIZATION_HOST.to_owned(),
-                directory: DIRECTORY_HOST.to_owned(),
-                is_loopback: false,
-            }),
+            Hosts::Cloud => Ok(Self { one: None, is_loopback: false }),
             Hosts::Override(text) => Self::of_override(text),
         }
     }
@@ -55,8 +86,7 @@ impl BaseUrls {
         if url.scheme() == "http" && !is_loopback {
             tracing::warn!(host = url.host_str(), "credentials go to azure devops without tls");
         }
-        let base = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { organization: base.clone(), directory: base, is_loopback })
+        Ok(Self { one: Some(url.as_str().trim_end_matches('/').to_owned()), is_loopback })
     }
 
     /// Whether everything stays on this machine; a proxy of the environment does not apply then.
@@ -67,16 +97,27 @@ impl BaseUrls {
     /// The page of an organization, without a trailing slash. `None` for a name that no organization can have
     /// because it would lead elsewhere.
     pub(crate) fn organization(&self, organization: &OrganizationName) -> Option<String> {
+        self.of_service(ServiceHost::Organization, Some(organization))
+    }
+
+    /// Where the paths of a service begin, those of `organization` or those of none, without a trailing slash. `None`
+    /// as for [`BaseUrls::organization`].
+    pub(crate) fn of_service(
+        &self,
+        service: ServiceHost,
+        organization: Option<&OrganizationName>,
+    ) -> Option<String> {
+        let base = match &self.one {
+            Some(one) => format!("{one}{}", service.prefix_in_override()),
+            None => service.in_cloud().to_owned(),
+        };
+        let Some(organization) = organization else { return Some(base) };
         let name = organization.as_str().trim();
         // `.` and `..` are resolved by every URL library, however they are encoded.
         if matches!(name, "" | "." | "..") {
             return None;
         }
-        Some(format!("{}/{}", self.organization, encode_path_segment(name)))
-    }
-
-    pub(crate) fn directory(&self) -> &str {
-        &self.directory
+        Some(format!("{base}/{}", encode_path_segment(name)))
     }
 }
 
@@ -97,14 +138,36 @@ mod tests {
         let urls = BaseUrls::of(&Hosts::Cloud).unwrap();
         let name = OrganizationName::new("contoso one");
         assert_eq!(urls.organization(&name).unwrap(), "https://dev.azure.com/contoso%20one");
-        assert_eq!(urls.directory(), "https://app.vssps.visualstudio.com");
+        for (service, expected) in [
+            (ServiceHost::Organization, "https://dev.azure.com/contoso%20one"),
+            (ServiceHost::Entitlements, "https://vsaex.dev.azure.com/contoso%20one"),
+            (ServiceHost::Audit, "https://auditservice.dev.azure.com/contoso%20one"),
+            (ServiceHost::Extensions, "https://extmgmt.dev.azure.com/contoso%20one"),
+            (ServiceHost::AdvancedSecurity, "https://advsec.dev.azure.com/contoso%20one"),
+        ] {
+            assert_eq!(urls.of_service(service, Some(&name)).unwrap(), expected);
+        }
+        let directory = urls.of_service(ServiceHost::Directory, None).unwrap();
+        assert_eq!(directory, "https://app.vssps.visualstudio.com");
     }
 
     #[test]
     fn an_override_holds_every_service_and_keeps_its_path() {
         let urls = BaseUrls::of(&Hosts::Override("http://127.0.0.1:8080/tfs/".to_owned())).unwrap();
-        assert_eq!(urls.organization(&OrganizationName::new("c")).unwrap(), "http://127.0.0.1:8080/tfs/c");
-        assert_eq!(urls.directory(), "http://127.0.0.1:8080/tfs");
+        let name = OrganizationName::new("c");
+        for service in [
+            ServiceHost::Organization,
+            ServiceHost::Directory,
+            ServiceHost::Entitlements,
+            ServiceHost::Audit,
+            ServiceHost::Extensions,
+        ] {
+            let base = urls.of_service(service, None).unwrap();
+            assert_eq!(base, "http://127.0.0.1:8080/tfs", "{service:?}");
+        }
+        assert_eq!(urls.organization(&name).unwrap(), "http://127.0.0.1:8080/tfs/c");
+        let advanced_security = urls.of_service(ServiceHost::AdvancedSecurity, Some(&name)).unwrap();
+        assert_eq!(advanced_security, "http://127.0.0.1:8080/tfs/advsec/c");
         assert!(urls.is_loopback());
         let urls = BaseUrls::of(&Hosts::Override("https://devops.contoso.example".to_owned())).unwrap();
         assert!(!urls.is_loopback());

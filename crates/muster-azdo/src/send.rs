@@ -1,7 +1,7 @@
 //! From a call to its answer: leave first, then the request, then the account of it.
 
 use crate::answer::{Answer, BodyLimits, describe_http};
-use crate::call::Call;
+use crate::call::{AnswerContent, Call, Method};
 use crate::classify::Head;
 use crate::error::{CallError, CallTarget};
 use crate::excerpt::RefusalBody;
@@ -38,14 +38,14 @@ impl Session {
         let (in_flight, reservation) = self.enter(&call.target).await?;
         let options = &self.client.inner.options;
         let until = Instant::now() + options.total_timeout;
-        let response = match timeout_at(until, self.request(url).send()).await {
+        let response = match timeout_at(until, self.request(url, &call).send()).await {
             Ok(Ok(response)) => response,
             failed => {
                 reservation.settle(None).await;
                 return Err(no_answer(call.target, failed));
             }
         };
-        let response = self.account(&call.target, response, reservation).await?;
+        let response = self.account(&call, response, reservation).await?;
         let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
         let authorization = self.authorization.clone();
         Ok(Answer { call: call.target, response, limits, authorization, in_flight: Some(in_flight) })
@@ -77,13 +77,19 @@ impl Session {
         }
     }
 
-    fn request(&self, url: Url) -> reqwest::RequestBuilder {
+    fn request(&self, url: Url, call: &Call) -> reqwest::RequestBuilder {
+        let http = &self.client.inner.http;
+        let request = match &call.method {
+            Method::Get => http.get(url),
+            Method::Post { body } => http.post(url).json(body),
+        };
+        let accepted = match call.content {
+            AnswerContent::Json => "application/json",
+            AnswerContent::Text => "text/csv, text/plain",
+        };
         let (name, value) = SUPPRESS_SIGN_IN;
-        self.client
-            .inner
-            .http
-            .get(url)
-            .header(ACCEPT, "application/json")
+        request
+            .header(ACCEPT, accepted)
             .header(AUTHORIZATION, self.authorization.header())
             .header(name, value)
     }
@@ -92,7 +98,7 @@ impl Session {
     /// a pause must hold for the whole fleet at once.
     async fn account(
         &self,
-        call: &CallTarget,
+        call: &Call,
         response: Response,
         reservation: Reservation,
     ) -> Result<Response, CallError> {
@@ -101,7 +107,8 @@ impl Session {
         let headers = response.headers().clone();
         let signals = read_signals(status, &headers, now);
         let mut head = Head {
-            call,
+            call: &call.target,
+            wanted: call.content,
             status,
             headers: &headers,
             signals,

@@ -2,10 +2,11 @@
 
 use super::service::{JSON, Service, list};
 use super::{Fixture, PROJECT, TOKEN, options, organization};
-use crate::{CallError, PageRequest, ProfileId, ProtectedResource, UnauthorizedReason};
+use crate::{CallError, PageRequest, ProfileId, UnauthorizedReason};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use muster_domain::properties::Visibility;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
 use muster_domain::snapshot::PipelineAccess;
 use muster_domain::{OrganizationId, OrganizationName, TenantId};
@@ -205,7 +206,7 @@ async fn authorized_resources_hold_the_open_service_connections() {
     .await;
     let fixture = Fixture::new(options(&service.url));
     let resources = fixture.background().authorized_resources(&organization(), PROJECT).await.unwrap();
-    assert_eq!(resources.endpoints.into_iter().collect::<Vec<_>>(), [ID]);
+    assert_eq!(resources.of(ProtectedResource::Endpoint).collect::<Vec<_>>(), [ID]);
     let request = only_request(&service, &fixture, Read::AuthorizedResources);
     assert_eq!(
         request,

@@ -3,17 +3,23 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Response, Uri};
+use axum::http::{HeaderMap, Method, Response, Uri};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// Longest document that comes with a request.
+const LONGEST_QUESTION_BYTES: usize = 1024 * 1024;
+
 /// A request that came.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    /// What came with it; null where that was nothing.
+    pub(super) body: Value,
 }
 
 impl Seen {
@@ -41,9 +47,15 @@ impl Service {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
         let handler = move |request: Request| {
-            let seen = Seen { uri: request.uri().clone(), headers: request.headers().clone() };
-            log.lock().unwrap().push(seen.clone());
-            answer(seen)
+            let (log, answer) = (Arc::clone(&log), answer.clone());
+            async move {
+                let (head, body) = request.into_parts();
+                let body = axum::body::to_bytes(body, LONGEST_QUESTION_BYTES).await.unwrap();
+                let body = serde_json::from_slice(&body).unwrap_or_default();
+                let seen = Seen { method: head.method, uri: head.uri, headers: head.headers, body };
+                log.lock().unwrap().push(seen.clone());
+                answer(seen).await
+            }
         };
         let app = Router::new().fallback(handler);
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

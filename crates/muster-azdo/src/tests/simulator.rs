@@ -1,13 +1,14 @@
 //! Every call against the simulated Azure DevOps, compared with what is true there.
 
 use super::{Fixture, options};
-use crate::{Authorization, CallError, PageGuard, PageRequest, ProtectedResource, RepositoryItem, Session};
+use crate::{Authorization, CallError, PageGuard, PageRequest, RepositoryItem, Session};
 use muster_azdo_sim::{
     AuthorizedResourcesMode, Fault, FaultAction, FaultMatch, Route, RunningSimulator, Simulator,
     SimulatorOptions, Truth, TruthKind, TruthState, assessment,
 };
 use muster_domain::budget::ConsumptionClass;
 use muster_domain::policy::{BranchOfRepository, PolicyConfiguration, effective_reviewers};
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::Read;
 use muster_domain::snapshot::PipelineAccess;
 use muster_domain::{IdentityKey, OrganizationName, ProjectId};
@@ -182,7 +183,7 @@ async fn pipelines_and_service_connections_agree_with_what_is_true() {
                     .unwrap();
                 let is_open = open[&(project, connection.id.clone())] == TruthState::Unhealthy;
                 assert_eq!(access == PipelineAccess::AllPipelines, is_open, "{}", connection.name);
-                let is_listed = list.endpoints.contains(&connection.id);
+                let is_listed = list.holds(ProtectedResource::Endpoint, &connection.id);
                 assert_eq!(is_listed, is_open && mode == AuthorizedResourcesMode::ListsAll);
                 connections += 1;
                 opened += usize::from(is_open);
