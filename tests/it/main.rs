@@ -1,5 +1,7 @@
 //! The one integration binary: a module per behaviour, sorted by name.
 
+/// Events that cannot be taken are answered and kept.
+mod bad_events;
 /// What a pass costs, and that an unchanged one writes nothing.
 mod cost;
 /// Handlers are idempotent, and their decisions lead where they should.
