@@ -28,8 +28,11 @@ const WEB_TOKEN_START: &str = "eyJ";
 const CLIENT_SECRET_MARK: (std::ops::Range<usize>, &str) = (4..6, "Q~");
 /// Shortest client secret of Microsoft Entra.
 const CLIENT_SECRET_CHARACTERS_MIN: usize = 34;
-/// Starts of regions of Azure Government and of Azure operated by 21Vianet.
-const NATIONAL_REGION_STARTS: [&str; 3] = ["usgov", "usdod", "china"];
+/// Starts of regions of Azure Government, of its classified clouds, and of Azure operated by 21Vianet.
+/// Source: `Region` of Azure's management libraries; `usnat` and `ussec` as the classified clouds name theirs.
+const NATIONAL_REGION_STARTS: [&str; 5] = ["usgov", "usdod", "usnat", "ussec", "china"];
+/// Regions of Azure Germany, closed in 2021; `germanynorth` and `germanywestcentral` belong to the commercial cloud.
+const GERMAN_NATIONAL_REGIONS: [&str; 2] = ["germanycentral", "germanynortheast"];
 /// Longest part of a value that is repeated to the publisher, in characters.
 const SHOWN_CHARACTERS_MAX: usize = 40;
 
@@ -79,12 +82,17 @@ pub(super) fn region(region: &str) -> Result<String, RejectedRequest> {
         return Ok(normalized);
     }
     let shown: String = normalized.chars().filter(|c| !c.is_control()).take(SHOWN_CHARACTERS_MAX).collect();
-    let reason = if NATIONAL_REGION_STARTS.iter().any(|start| normalized.starts_with(start)) {
-        format!("`{shown}` belongs to a national cloud; the connector exists in the commercial cloud only")
+    let reason = if is_national(&normalized) {
+        format!("`{shown}` belongs to a national cloud; DevOps security exists in the commercial cloud only")
     } else {
         format!("`{shown}` is not a region in which the connector exists")
     };
     Err(RejectedRequest::invalid("data.region", reason, format!("choose one of {}", REGIONS.join(", "))))
+}
+
+fn is_national(region: &str) -> bool {
+    NATIONAL_REGION_STARTS.iter().any(|start| region.starts_with(start))
+        || GERMAN_NATIONAL_REGIONS.contains(&region)
 }
 
 /// The name of a stored credential. The value is never repeated: it may be the secret itself.

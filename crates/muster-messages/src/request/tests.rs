@@ -120,13 +120,31 @@ fn values_at_the_limit_are_taken() {
 #[test]
 fn regions_are_read_in_both_forms_and_national_clouds_are_told_why_not() {
     assert_eq!(onboard_with("region", json!("Central US")).unwrap().region, "centralus");
-    for region in ["usgovvirginia", "USGov Arizona", "usdodeast", "chinaeast2"] {
+    for region in [
+        "usgovvirginia",
+        "USGov Arizona",
+        "usdodeast",
+        "USNat East",
+        "ussecwest",
+        "chinaeast2",
+        "Germany Central",
+        "germanynortheast",
+    ] {
         let rejected = onboard_with("region", json!(region)).unwrap_err();
-        assert!(rejected.reason.contains("commercial cloud only"), "{rejected}");
+        assert!(
+            rejected.reason.contains("DevOps security exists in the commercial cloud only"),
+            "{rejected}"
+        );
         assert!(rejected.remedy.contains("westeurope"));
     }
-    let rejected = onboard_with("region", json!("germanywestcentral")).unwrap_err();
-    assert!(rejected.reason.contains("not a region in which the connector exists"), "{rejected}");
+    for region in ["germanywestcentral", "germanynorth", "atlantis"] {
+        let rejected = onboard_with("region", json!(region)).unwrap_err();
+        assert!(rejected.reason.contains("not a region in which the connector exists"), "{rejected}");
+        assert!(rejected.remedy.contains("westeurope"));
+    }
+    for region in muster_domain::connector::REGIONS {
+        assert_eq!(onboard_with("region", json!(region)).unwrap().region, region);
+    }
 }
 
 #[test]

@@ -18,10 +18,11 @@ enum Shape {
     Secret,
     Number,
     Integer,
+    Switch,
 }
 
 /// Every key that the environment may set, and its shape.
-const KNOWN: [(&str, Shape); 20] = [
+const KNOWN: [(&str, Shape); 23] = [
     ("database_url", Shape::Secret),
     ("amqp_url", Shape::Secret),
     ("amqp_ca_file", Shape::Text),
@@ -42,6 +43,9 @@ const KNOWN: [(&str, Shape); 20] = [
     ("worker.lease_seconds", Shape::Number),
     ("worker.slice_seconds", Shape::Number),
     ("worker.crash_limit", Shape::Integer),
+    ("reads.enterprise_catalog", Shape::Switch),
+    ("reads.organization_policies", Shape::Switch),
+    ("reads.organization_pipeline_settings", Shape::Switch),
 ];
 
 const PREFIX: &str = "MUSTER_";
@@ -108,6 +112,7 @@ fn value(name: &str, text: &str, shape: Shape) -> Result<Value, ConfigurationErr
         Shape::Text | Shape::Secret => Ok(Value::String(text.to_owned())),
         Shape::Number => text.parse().map(Value::Float).map_err(|_| unreadable("a number")),
         Shape::Integer => text.parse().map(Value::Integer).map_err(|_| unreadable("a whole number")),
+        Shape::Switch => text.parse().map(Value::Boolean).map_err(|_| unreadable("`true` or `false`")),
     }
 }
 

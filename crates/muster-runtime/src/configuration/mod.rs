@@ -8,7 +8,7 @@ mod environment;
 mod sections;
 
 pub use environment::Environment;
-pub use sections::{Configuration, Consumption, Scheduling, Topology, Worker};
+pub use sections::{Configuration, Consumption, Reads, Scheduling, Topology, Worker};
 
 use serde::Deserialize as _;
 use std::path::{Path, PathBuf};

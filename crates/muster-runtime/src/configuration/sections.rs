@@ -2,8 +2,10 @@
 
 use super::ConfigurationError;
 use crate::telemetry::LogFormat;
+use muster_domain::read::Read;
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +40,8 @@ pub struct Configuration {
     pub scheduling: Scheduling,
     /// Workers.
     pub worker: Worker,
+    /// Reads that may be switched off.
+    pub reads: Reads,
 }
 
 impl Default for Configuration {
@@ -56,6 +60,7 @@ impl Default for Configuration {
             consumption: Consumption::default(),
             scheduling: Scheduling::default(),
             worker: Worker::default(),
+            reads: Reads::default(),
         }
     }
 }
@@ -127,6 +132,36 @@ pub struct Worker {
 impl Default for Worker {
     fn default() -> Self {
         Self { slots: 4, lease_seconds: 45.0, slice_seconds: 60.0, crash_limit: 3 }
+    }
+}
+
+/// Reads that may be switched off: calls that Microsoft does not document. What depends on one that is off is Unknown.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reads {
+    /// The organizations of a tenant, asked for where the account of a credential names none.
+    pub enterprise_catalog: bool,
+    /// The policies of an organization.
+    pub organization_policies: bool,
+    /// The pipeline settings of an organization.
+    pub organization_pipeline_settings: bool,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self { enterprise_catalog: true, organization_policies: true, organization_pipeline_settings: true }
+    }
+}
+
+impl Reads {
+    /// The reads that are switched off.
+    pub fn switched_off(&self) -> BTreeSet<Read> {
+        let switches = [
+            (Read::EnterpriseCatalog, self.enterprise_catalog),
+            (Read::OrganizationPolicies, self.organization_policies),
+            (Read::OrganizationPipelineSettings, self.organization_pipeline_settings),
+        ];
+        switches.into_iter().filter(|(_, is_on)| !is_on).map(|(read, _)| read).collect()
     }
 }
 

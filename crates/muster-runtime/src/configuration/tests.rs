@@ -1,4 +1,5 @@
 use super::*;
+use muster_domain::read::Read;
 use secrecy::ExposeSecret;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -65,6 +66,7 @@ fn values_that_do_not_fit_name_their_key() {
         ("MUSTER_CONSUMPTION__SHARE", "many", "MUSTER_CONSUMPTION__SHARE"),
         ("MUSTER_WORKER__SLOTS", "0", "worker.slots"),
         ("MUSTER_LISTEN", "nowhere", "listen"),
+        ("MUSTER_READS__ENTERPRISE_CATALOG", "off", "MUSTER_READS__ENTERPRISE_CATALOG"),
         ("MUSTER_DATABASE_URL_FILE", "/does/not/exist", "MUSTER_DATABASE_URL_FILE"),
     ] {
         let error = load(None, &environment(&[(name, value)])).unwrap_err().to_string();
@@ -79,4 +81,21 @@ fn an_address_that_others_reach_is_refused_without_sign_in() {
         assert!(error.contains("loopback") && error.contains("sign-in"), "{error}");
     }
     assert!(load(None, &environment(&[("MUSTER_LISTEN", "[::1]:7780")])).is_ok());
+}
+
+#[test]
+fn every_read_that_is_not_documented_has_a_switch_that_is_on_until_somebody_turns_it_off() {
+    let on = load(None, &Environment::default()).unwrap().configuration;
+    assert!(on.reads.switched_off().is_empty());
+    let undocumented: Vec<Read> = Read::ALL.into_iter().filter(|read| !read.is_documented()).collect();
+    let variables = [
+        ("MUSTER_READS__ENTERPRISE_CATALOG", "false"),
+        ("MUSTER_READS__ORGANIZATION_POLICIES", "false"),
+        ("MUSTER_READS__ORGANIZATION_PIPELINE_SETTINGS", "false"),
+    ];
+    let off = load(None, &environment(&variables)).unwrap().configuration;
+    assert_eq!(off.reads.switched_off().into_iter().collect::<Vec<_>>(), undocumented);
+    let file = file("[reads]\norganization_policies = false\n");
+    let one = load(Some(file.path()), &Environment::default()).unwrap().configuration;
+    assert_eq!(one.reads.switched_off().into_iter().collect::<Vec<_>>(), [Read::OrganizationPolicies]);
 }
