@@ -159,7 +159,7 @@ fn the_id_of_a_fact_is_its_type_subject_and_sequence() {
 /// Discovered and removed look alike: only the type tells them apart.
 #[test]
 fn a_fact_is_told_by_its_type() {
-    let [discovered, removed] = [1, 2].map(|index| event_of(&examples::facts()[index]));
+    let [discovered, removed] = [1, 3].map(|index| event_of(&examples::facts()[index]));
     assert!(matches!(FactPayload::from_event(&discovered), Ok(FactPayload::ResourceDiscovered(_))));
     assert!(matches!(FactPayload::from_event(&removed), Ok(FactPayload::ResourceRemoved(_))));
     let unknown = CloudEvent { event_type: "muster.resource.renamed.v1".to_owned(), ..removed };

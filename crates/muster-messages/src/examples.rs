@@ -70,6 +70,14 @@ pub(crate) fn facts() -> Vec<Fact> {
             connector_id,
             resource: service_connection(),
         }),
+        FactPayload::ResourceChanged(fact::ResourceChanged {
+            connector_id,
+            resource: service_connection(),
+            changes: vec![
+                change("name", Some("staging"), Some("production")),
+                change("defaultBranch", None, Some("refs/heads/main")),
+            ],
+        }),
         FactPayload::ResourceRemoved(fact::ResourceRemoved { connector_id, resource: agent_pool() }),
         FactPayload::AssessmentChanged(fact::AssessmentChanged {
             assessment_key: RECOMMENDATION.parse().unwrap(),
@@ -121,6 +129,14 @@ pub(crate) fn trace() -> TraceContext {
 
 fn time() -> DateTime<Utc> {
     "2026-01-31T12:00:00Z".parse().unwrap()
+}
+
+fn change(property: &str, from: Option<&str>, to: Option<&str>) -> fact::PropertyChange {
+    fact::PropertyChange {
+        property: property.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    }
 }
 
 fn service_connection() -> ResourceReference {

@@ -79,6 +79,7 @@ fn payload(event_type: &str) -> Option<Schema> {
         request::REFRESH_REQUESTED => generated::<request::RefreshRequested>(Request),
         fact::CONNECTOR_STATE_CHANGED => generated::<fact::ConnectorStateChanged>(Fact),
         fact::RESOURCE_DISCOVERED => generated::<fact::ResourceDiscovered>(Fact),
+        fact::RESOURCE_CHANGED => generated::<fact::ResourceChanged>(Fact),
         fact::RESOURCE_REMOVED => generated::<fact::ResourceRemoved>(Fact),
         fact::ASSESSMENT_CHANGED => generated::<fact::AssessmentChanged>(Fact),
         fact::IDENTITY_THROTTLED => generated::<fact::IdentityThrottled>(Fact),

@@ -5,10 +5,11 @@ use super::{Bench, on_both};
 use crate::Backend;
 use crate::changes::{
     Changes, ListCheckDocument, PipelineAccessDocument, PresenceWrite, ReadingDocument, ReadingKey,
-    ReadingKind, ReadingWrite, RelationKind, RelationWrite, ResourceWrite,
+    ReadingKind, ReadingWrite, RelationKind, RelationWrite, ResourceWrite, TypeCheck, permission_subject,
 };
 use crate::inventory::ResourceFilter;
 use muster_domain::assessment::AssessmentState;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, Reading, UnknownReason};
 use muster_domain::resource::{ContentHash, Presence, ResourceKey, ResourceKind};
 use muster_domain::snapshot::{ListCheck, PipelineAccess};
@@ -208,8 +209,10 @@ async fn readings_keep_their_last_change(bench: Bench) {
 async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
     let snapshots = bench.store.snapshots();
     assert!(snapshots.project(CONNECTOR, ORGANIZATION, PROJECT).await.expect("snapshot").is_none());
-    let list = serde_json::json!({"endpoints": ["sc-2"]});
-    let check = ListCheckDocument { check: ListCheck::Agrees, ..ListCheckDocument::default() };
+    let endpoint = ProtectedResource::Endpoint;
+    let list = serde_json::json!({"open": {"endpoint": ["sc-2"]}});
+    let agrees = TypeCheck { check: ListCheck::Agrees, ..TypeCheck::default() };
+    let check = ListCheckDocument { day: None, types: [(endpoint, agrees)].into() };
     let single = PipelineAccessDocument { access: PipelineAccess::AllPipelines };
     let readings = vec![
         known(reading_key(Some(PROJECT), ReadingKind::Read(Read::AuthorizedResources), ""), list),
@@ -218,7 +221,11 @@ async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
             serde_json::to_value(check).expect("a document"),
         ),
         known(
-            reading_key(Some(PROJECT), ReadingKind::Read(Read::PipelinePermissions), "sc-1"),
+            reading_key(
+                Some(PROJECT),
+                ReadingKind::Read(Read::PipelinePermissions),
+                &permission_subject(endpoint, "sc-1"),
+            ),
             serde_json::to_value(single).expect("a document"),
         ),
         ReadingWrite {
@@ -238,11 +245,11 @@ async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
     assert_eq!((snapshot.repositories.len(), snapshot.service_connections.len()), (2, 1));
     assert_eq!(snapshot.policies, Reading::Known(Vec::new()));
     assert_eq!(snapshot.general_settings, Reading::Unknown(UnknownReason::Forbidden));
-    assert_eq!(snapshot.authorized_resources.check, ListCheck::Agrees);
+    assert_eq!(snapshot.authorized_resources.check(endpoint), ListCheck::Agrees);
     let list = snapshot.authorized_resources.list.known().expect("the list");
-    assert!(list.endpoints.contains("sc-2"));
+    assert!(list.holds(endpoint, "sc-2"));
     let single: Vec<_> = snapshot.authorized_resources.single.iter().collect();
-    assert_eq!(single, [(&"sc-1".to_owned(), &PipelineAccess::AllPipelines)]);
+    assert_eq!(single, [(&(endpoint, "sc-1".to_owned()), &PipelineAccess::AllPipelines)]);
 }
 
 async fn snapshots_of_many_projects(bench: Bench) {
