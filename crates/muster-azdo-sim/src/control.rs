@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::change::Change;
 use crate::fault::Fault;
+use crate::grant::Grant;
 use crate::http::stream::{Frame, json_stream};
 use crate::http::{self};
 use crate::input::InputError;
@@ -23,6 +24,7 @@ pub(crate) fn router(state: Arc<SimulatorState>) -> Router {
     Router::new()
         .route("/_sim/health", get(health))
         .route("/_sim/identities", get(identities))
+        .route("/_sim/rights", post(grant))
         .route("/_sim/stats", get(stats))
         .route("/_sim/stats/reset", post(reset_stats))
         .route("/_sim/truth", get(truths))
@@ -92,8 +94,13 @@ async fn change(State(state): State<Arc<SimulatorState>>, body: Bytes) -> Result
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn grant(State(state): State<Arc<SimulatorState>>, body: Bytes) -> Result<StatusCode, InputError> {
+    state.grant(&Grant::read(&body)?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn unknown(uri: Uri) -> Response {
-    let remedy = "use health, identities, stats, stats/reset, truth, faults or changes";
+    let remedy = "use health, identities, rights, stats, stats/reset, truth, faults or changes";
     let error = InputError::new("path", format!("there is no {}", uri.path()), remedy);
     (StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response()
 }

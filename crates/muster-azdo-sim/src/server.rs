@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::change::Change;
 use crate::control;
 use crate::fault::Fault;
+use crate::grant::Grant;
 use crate::identity::SimulatedIdentity;
 use crate::input::InputError;
 use crate::options::{OptionError, SimulatorOptions};
@@ -144,6 +145,14 @@ impl RunningSimulator {
     /// The change names something that does not exist, or lacks a field.
     pub fn change(&self, change: &Change) -> Result<(), InputError> {
         self.state.change(change)
+    }
+
+    /// Decides what an identity may see, as `POST /_sim/rights` does.
+    ///
+    /// # Errors
+    /// There is no such identity, or a share is above 100 percent.
+    pub fn grant(&self, grant: &Grant) -> Result<(), InputError> {
+        self.state.grant(grant)
     }
 
     /// Installs a fault, as `POST /_sim/faults` does.

@@ -12,12 +12,13 @@ use crate::change::Change;
 use crate::consumption::{Limits, Verdict, Window};
 use crate::cost::Tstu;
 use crate::fault::{Fault, FaultAction, Faults};
+use crate::grant::Grant;
 use crate::identity::{IdentityIndex, SimulatedIdentity};
 use crate::input::InputError;
 use crate::options::SimulatorOptions;
 use crate::route::Route;
 use crate::stats::Stats;
-use crate::world::{Changes, Draw, Topic, View, World};
+use crate::world::{Changes, Draw, ReadingRights, Topic, View, World};
 
 pub(crate) struct SimulatorState {
     pub(crate) options: SimulatorOptions,
@@ -26,6 +27,8 @@ pub(crate) struct SimulatorState {
     tokens: HashMap<String, IdentityIndex>,
     limits: Limits,
     changes: RwLock<Arc<Changes>>,
+    /// What each identity may see, in the order of the identities.
+    rights: RwLock<Vec<ReadingRights>>,
     meters: Mutex<Meters>,
     faults: Mutex<Faults>,
     activities: AtomicUsize,
@@ -57,6 +60,7 @@ impl SimulatorState {
             limits,
             world: Arc::new(world),
             changes: RwLock::default(),
+            rights: RwLock::new(vec![ReadingRights::default(); identities.len()]),
             meters: Mutex::new(Meters { windows, counted: Stats::default() }),
             faults: Mutex::default(),
             activities: AtomicUsize::new(0),
@@ -67,13 +71,28 @@ impl SimulatorState {
 
     pub(crate) fn view(&self) -> View {
         let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
-        View { world: Arc::clone(&self.world), changes: Arc::clone(&changes) }
+        View {
+            world: Arc::clone(&self.world),
+            changes: Arc::clone(&changes),
+            rights: ReadingRights::default(),
+        }
+    }
+
+    pub(crate) fn rights_of(&self, identity: IdentityIndex) -> ReadingRights {
+        self.rights.read().unwrap_or_else(PoisonError::into_inner)[identity.0]
+    }
+
+    pub(crate) fn grant(&self, grant: &Grant) -> Result<(), InputError> {
+        let identity = grant.find(&self.identities)?;
+        self.rights.write().unwrap_or_else(PoisonError::into_inner)[identity.0] = grant.rights()?;
+        Ok(())
     }
 
     pub(crate) fn change(&self, change: &Change) -> Result<(), InputError> {
         let tokens: Vec<String> = self.tokens.keys().cloned().collect();
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
-        let view = View { world: Arc::clone(&self.world), changes: Arc::clone(&changes) };
+        let rights = ReadingRights::default();
+        let view = View { world: Arc::clone(&self.world), changes: Arc::clone(&changes), rights };
         *changes = Arc::new(change.apply(&view, &tokens)?);
         Ok(())
     }

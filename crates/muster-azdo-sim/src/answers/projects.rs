@@ -43,7 +43,8 @@ impl ProjectReference {
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let (index, organization) = call.organization()?;
-    let all = call.view.world.projects_of(index);
+    let projects = call.view.world.projects_of(index).iter();
+    let all: Vec<_> = projects.filter(|project| call.view.sees_project(project.index)).collect();
     let start = match call.query.number("continuationToken")? {
         Some(token) => token,
         None => call.query.number("$skip")?.unwrap_or(0),
@@ -63,7 +64,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Refusal> {
     let (index, organization) = call.organization()?;
     let segment = call.argument(0);
-    let project = call.view.world.find_project(index, segment);
+    let project = call.view.find_project(index, segment);
     let project = project.ok_or_else(|| Refusal::UnknownProject { segment: segment.to_owned() })?;
     let reference = ProjectReference::new(call, organization, call.view.world.project(project));
     let url = reference.url.clone();

@@ -1,6 +1,6 @@
 //! One admitted call, and how answers to it are put together.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -22,6 +22,8 @@ pub(crate) struct Call<'state> {
     pub(crate) project: Option<ProjectIndex>,
     pub(crate) arguments: &'state [String],
     pub(crate) query: Query,
+    /// What was posted; empty where nothing was.
+    pub(crate) body: Bytes,
     pub(crate) version: String,
 }
 

@@ -11,9 +11,10 @@ mod version;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 pub(crate) use call::{Call, with_continuation};
@@ -27,9 +28,15 @@ use path::{PathError, Target};
 use query::Query;
 use refusal::Refusal;
 
+/// The longest body that is read: a hundred resources to check take a few kilobytes.
+const MOST_BODY_BYTES: usize = 1024 * 1024;
+
 /// Answers a call of the service.
 pub(crate) async fn answer(State(state): State<Arc<SimulatorState>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MOST_BODY_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
     let target = match Target::read(parts.uri.path()) {
         Ok(target) => target,
         Err(PathError::Unknown) => {
@@ -42,12 +49,13 @@ pub(crate) async fn answer(State(state): State<Arc<SimulatorState>>, request: Re
     };
     state.count_request(target.route);
     let view = state.view();
-    let response = match Admission::of(&state, &view, &target, &parts.headers) {
-        Ok(admission) => admission.answer(&state, view, &target, &parts).await,
+    let headers = parts.headers.clone();
+    let response = match Admission::of(&state, &view, &target, &headers) {
+        Ok(admission) => admission.answer(&state, view, &target, &Asked { parts, body }).await,
         Err(refusal) => {
             wait(state.options.latency).await;
             let mut response = refusal.into_response();
-            add_headers(&state, &target, &parts.headers, None, response.headers_mut());
+            add_headers(&state, &target, &headers, None, response.headers_mut());
             response
         }
     };
@@ -55,6 +63,12 @@ pub(crate) async fn answer(State(state): State<Arc<SimulatorState>>, request: Re
         state.count_failure(target.route);
     }
     response
+}
+
+/// A request, read to its end.
+struct Asked {
+    parts: Parts,
+    body: Bytes,
 }
 
 /// A call that may come in: its organization is there and runs, its credential is good.
@@ -95,7 +109,14 @@ impl Admission {
         Ok(Self { organization, identity })
     }
 
-    async fn answer(&self, state: &SimulatorState, view: View, target: &Target, parts: &Parts) -> Response {
+    async fn answer(
+        &self,
+        state: &SimulatorState,
+        mut view: View,
+        target: &Target,
+        asked: &Asked,
+    ) -> Response {
+        view.rights = state.rights_of(self.identity);
         let verdict = state.consume(self.identity, target.route);
         let fault = state.take_fault(target.route, target.organization.as_deref());
         let delay = match &verdict {
@@ -106,10 +127,10 @@ impl Admission {
         let mut response = match (&verdict, &fault) {
             (Verdict::Blocked { .. }, _) => Refusal::Blocked.into_response(),
             (_, Some(fault)) if faulty::replaces_answer(fault) => faulty::answer(fault),
-            _ => self.handle(state, view, target, parts).unwrap_or_else(IntoResponse::into_response),
+            _ => self.handle(state, view, target, asked).unwrap_or_else(IntoResponse::into_response),
         };
         let headers = response.headers_mut();
-        add_headers(state, target, &parts.headers, Some(self.identity), headers);
+        add_headers(state, target, &asked.parts.headers, Some(self.identity), headers);
         verdict.describe(headers, state.options.clock.unix_seconds());
         match fault {
             Some(fault) => faulty::disturb(&fault, response).await,
@@ -122,16 +143,17 @@ impl Admission {
         state: &SimulatorState,
         view: View,
         target: &Target,
-        parts: &Parts,
+        asked: &Asked,
     ) -> Result<Response, Refusal> {
-        if parts.method != Method::GET && parts.method != Method::HEAD {
+        let parts = &asked.parts;
+        if !target.route.allows(&parts.method) {
             return Err(Refusal::MethodNotAllowed { method: parts.method.to_string() });
         }
         let query = Query::read(&parts.uri)?;
         let version = version::negotiate(target.route, &query, &parts.headers)?;
         let project = match (self.organization, &target.project) {
             (Some(organization), Some(segment)) => {
-                let found = view.world.find_project(organization, segment);
+                let found = view.find_project(organization, segment);
                 Some(found.ok_or_else(|| Refusal::UnknownProject { segment: segment.clone() })?)
             }
             _ => None,
@@ -144,6 +166,7 @@ impl Admission {
             project,
             arguments: &target.arguments,
             query,
+            body: asked.body.clone(),
             version,
         };
         answers::answer(target.route, &call)

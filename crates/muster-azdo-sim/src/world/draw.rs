@@ -10,6 +10,9 @@ pub(crate) enum Topic {
     Token = 2,
     Tenant = 3,
     Activity = 4,
+    /// Which repositories and projects an identity may see.
+    Visibility = 5,
+    Application = 6,
     Organization = 10,
     OrganizationWeight = 11,
     OrganizationNames = 12,

@@ -12,6 +12,7 @@ mod policy;
 mod policy_noise;
 mod repository;
 mod reviewers;
+mod rights;
 mod settings;
 mod view;
 
@@ -30,6 +31,7 @@ pub(crate) use policy::{Configuration, MINIMUM_REVIEWERS};
 pub(crate) use repository::{Presence, Repository, RepositoryIndex};
 pub(crate) use reviewers::Regime;
 pub use reviewers::ReviewerIntent;
+pub(crate) use rights::ReadingRights;
 pub(crate) use settings::SettingsIntent;
 pub(crate) use view::View;
 

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::world::{
     Changes, Configuration, Connection, ConnectionIndex, Definition, LibraryResource, OrganizationIndex,
-    Project, ProjectIndex, Repository, RepositoryIndex, ResourceKind, SettingsIntent, World, connection,
-    definition, library, policy,
+    Presence, Project, ProjectIndex, ReadingRights, Repository, RepositoryIndex, ResourceKind,
+    SettingsIntent, World, connection, definition, library, policy,
 };
 
 /// A consistent look at the world: changes that come later are not seen through it.
@@ -15,6 +15,8 @@ use crate::world::{
 pub(crate) struct View {
     pub(crate) world: Arc<World>,
     pub(crate) changes: Arc<Changes>,
+    /// What whoever looks may see.
+    pub(crate) rights: ReadingRights,
 }
 
 impl View {
@@ -28,7 +30,25 @@ impl View {
             repository.is_disabled = change.is_disabled.unwrap_or(repository.is_disabled);
             repository.intent = change.intent.unwrap_or(repository.intent);
         }
+        let seen = self.sees_project(index.project) && self.rights.sees_repository(&self.world, index);
+        if !seen && repository.presence == Presence::Listed {
+            repository.presence = Presence::Hidden;
+        }
         repository
+    }
+
+    /// Whether the project is listed to whoever looks.
+    pub(crate) fn sees_project(&self, project: ProjectIndex) -> bool {
+        self.rights.sees_project(&self.world, project)
+    }
+
+    /// Finds a project that whoever looks may see.
+    pub(crate) fn find_project(
+        &self,
+        organization: OrganizationIndex,
+        segment: &str,
+    ) -> Option<ProjectIndex> {
+        self.world.find_project(organization, segment).filter(|project| self.sees_project(*project))
     }
 
     /// All repositories of a project, also those that are not listed.
