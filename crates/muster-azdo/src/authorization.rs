@@ -1,5 +1,6 @@
 //! What a call carries to prove who asks.
 
+use crate::entra::{ApplicationTokens, TokenError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
@@ -11,31 +12,68 @@ pub enum Authorization {
     /// A personal access token, sent as the password of HTTP Basic with an empty user name (Microsoft's
     /// specification: any user name, the token as the password).
     PersonalAccessToken(SecretString),
+    /// An application of Microsoft Entra: its tokens are asked for when they are needed.
+    Application(ApplicationTokens),
+}
+
+/// What one request carries.
+pub(crate) struct Proof {
+    /// The header; marked as sensitive, so that no log shows it.
+    pub(crate) header: HeaderValue,
+    /// Number of the token, where another one can be asked for.
+    serial: Option<u64>,
 }
 
 impl Authorization {
-    /// The header; marked as sensitive, so that no log shows it.
-    pub(crate) fn header(&self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&format!("Basic {}", self.basic_credentials()))
-            .expect("base64 is visible ASCII");
-        value.set_sensitive(true);
-        value
+    /// What the next request carries.
+    ///
+    /// # Errors
+    /// Why there is no token.
+    pub(crate) async fn proof(&self) -> Result<Proof, TokenError> {
+        match self {
+            Self::PersonalAccessToken(token) => {
+                let header = sensitive(&format!("Basic {}", basic_credentials(token)));
+                Ok(Proof { header, serial: None })
+            }
+            Self::Application(tokens) => {
+                let token = tokens.token().await?;
+                let header = sensitive(&format!("Bearer {}", token.secret.expose_secret()));
+                Ok(Proof { header, serial: Some(token.serial) })
+            }
+        }
+    }
+
+    /// Notes that the service refused `proof`. True where the next one is another one.
+    pub(crate) fn refuse(&self, proof: &Proof) -> bool {
+        match (self, proof.serial) {
+            (Self::Application(tokens), Some(serial)) => {
+                tokens.refuse(serial);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// `text` without the secret, should a service ever send it back.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let Self::PersonalAccessToken(token) = self;
-        let token = token.expose_secret();
-        if token.is_empty() {
-            return text.to_owned();
+        match self {
+            Self::PersonalAccessToken(token) if token.expose_secret().is_empty() => text.to_owned(),
+            Self::PersonalAccessToken(token) => {
+                text.replace(token.expose_secret(), REDACTED).replace(&basic_credentials(token), REDACTED)
+            }
+            Self::Application(tokens) => tokens.redact(text),
         }
-        text.replace(token, REDACTED).replace(&self.basic_credentials(), REDACTED)
     }
+}
 
-    fn basic_credentials(&self) -> String {
-        let Self::PersonalAccessToken(token) = self;
-        STANDARD.encode(format!(":{}", token.expose_secret()))
-    }
+fn basic_credentials(token: &SecretString) -> String {
+    STANDARD.encode(format!(":{}", token.expose_secret()))
+}
+
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).expect("base64 and checked tokens are visible ASCII");
+    value.set_sensitive(true);
+    value
 }
 
 /// What stands in place of something that must not be shown.
@@ -45,10 +83,12 @@ pub(crate) const REDACTED: &str = "***";
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_header_is_basic_with_an_empty_user_and_is_sensitive() {
+    #[tokio::test]
+    async fn the_header_is_basic_with_an_empty_user_and_is_sensitive() {
         let authorization = Authorization::PersonalAccessToken("secret-token".into());
-        let header = authorization.header();
+        let proof = authorization.proof().await.unwrap();
+        assert!(!authorization.refuse(&proof), "there is no other token to try");
+        let header = proof.header;
         assert_eq!(header.to_str().unwrap(), format!("Basic {}", STANDARD.encode(":secret-token")));
         assert!(header.is_sensitive());
         assert!(!format!("{authorization:?} {header:?}").contains("secret-token"));

@@ -1,6 +1,7 @@
 //! The client of one process.
 
 use crate::authorization::Authorization;
+use crate::entra::{Applications, Authority, ENTRA_URL};
 use crate::hosts::{BaseUrls, Hosts};
 use crate::lane::Lanes;
 use crate::session::Session;
@@ -16,6 +17,8 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Where Azure DevOps is.
     pub base: Hosts,
+    /// Where Microsoft Entra is, which gives out the tokens of applications. Client secrets go there.
+    pub entra_url: String,
     /// Sent with every call; distinctive, because the service's usage page filters by it.
     pub user_agent: String,
     /// Longest time from sending a call to the last byte of a buffered answer, or to the head of a streamed one.
@@ -47,6 +50,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             base: Hosts::Cloud,
+            entra_url: ENTRA_URL.to_owned(),
             user_agent: concat!("muster/", env!("CARGO_PKG_VERSION")).to_owned(),
             total_timeout: TOTAL_TIMEOUT,
             idle_read_timeout: IDLE_READ_TIMEOUT,
@@ -64,6 +68,9 @@ pub enum ClientError {
     /// The override of the hosts cannot be used.
     #[error("the base URL of Azure DevOps cannot be used: {0}")]
     BaseUrl(String),
+    /// The URL of Microsoft Entra cannot be used.
+    #[error("the URL of Microsoft Entra (MUSTER_ENTRA_URL) cannot be used: {0}")]
+    EntraUrl(String),
     /// The HTTP client could not be made (TLS roots, header values).
     #[error("the HTTP client cannot be made: {0}")]
     Http(String),
@@ -82,6 +89,7 @@ pub(crate) struct Inner {
     pub(crate) options: ClientOptions,
     pub(crate) gate: Arc<dyn ConsumptionGate>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) applications: Applications,
     lanes: Lanes,
 }
 
@@ -97,18 +105,16 @@ impl AzureDevOps {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
         let urls = BaseUrls::of(&options.base)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(&options.user_agent)
-            .connect_timeout(options.connect_timeout)
-            // A redirect leads to a page to sign in; following it would also show the credential to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false);
-        if urls.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| ClientError::Http(error.to_string()))?;
+        let authority = Authority::of(&options.entra_url)?;
+        let http = http_client(&options, urls.is_loopback())?;
+        let entra = if authority.is_loopback() == urls.is_loopback() {
+            http.clone()
+        } else {
+            http_client(&options, authority.is_loopback())?
+        };
+        let applications = Applications::new(entra, authority, Arc::clone(&clock));
         let lanes = Lanes::new(options.concurrency_per_identity);
-        Ok(Self { inner: Arc::new(Inner { http, urls, options, gate, clock, lanes }) })
+        Ok(Self { inner: Arc::new(Inner { http, urls, options, gate, clock, applications, lanes }) })
     }
 
     /// Calls as `identity`, proven by `authorization`, for somebody of `class`. Sessions of one identity share its
@@ -122,6 +128,20 @@ impl AzureDevOps {
         let lane = self.inner.lanes.of(&identity);
         Session { client: self.clone(), identity, authorization, class, lane }
     }
+}
+
+fn http_client(options: &ClientOptions, is_loopback: bool) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.connect_timeout)
+        // A redirect leads to a page to sign in; following it would also show the credential to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false);
+    if is_loopback {
+        // A proxy of the environment does not reach this machine.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| ClientError::Http(error.to_string()))
 }
 
 impl fmt::Debug for AzureDevOps {

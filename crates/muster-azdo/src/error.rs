@@ -144,6 +144,8 @@ pub enum UnauthorizedReason {
     /// The organization answered as to a visitor without credentials; organizations with public projects do so
     /// instead of refusing.
     TreatedAsAnonymous,
+    /// Microsoft Entra gives the application no token: its secret, its id or its tenant is not right.
+    ApplicationRefused,
 }
 
 impl fmt::Display for UnauthorizedReason {
@@ -155,6 +157,7 @@ impl fmt::Display for UnauthorizedReason {
                  kind of credential (TF400813)"
             }
             Self::SignInPage => "the credential was answered with a page to sign in",
+            Self::ApplicationRefused => "Microsoft Entra gives the application no token",
             Self::TreatedAsAnonymous => "the credential was ignored and the caller treated as anonymous",
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::authorization::Authorization;
 use crate::client::AzureDevOps;
+use crate::entra::Application;
 use crate::error::CallError;
 use crate::session::Session;
 use muster_domain::budget::ConsumptionClass;
@@ -34,8 +35,12 @@ impl AzureDevOps {
         class: ConsumptionClass,
     ) -> Session {
         let authorization = match credential.kind {
-            // Replaced by a token source for applications.
-            CredentialKind::PersonalAccessToken | CredentialKind::ClientSecret { .. } => Authorization::PersonalAccessToken(secret),
+            CredentialKind::PersonalAccessToken => Authorization::PersonalAccessToken(secret),
+            CredentialKind::ClientSecret { tenant_id, client_id } => {
+                let application = Application { tenant_id, client_id };
+                let tokens = self.inner.applications.tokens_of(credential.id, application, secret);
+                Authorization::Application(tokens)
+            }
         };
         self.session(credential.budget_key(), authorization, class)
     }

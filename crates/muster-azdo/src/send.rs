@@ -1,6 +1,7 @@
 //! From a call to its answer: leave first, then the request, then the account of it.
 
 use crate::answer::{Answer, BodyLimits, describe_http};
+use crate::authorization::Proof;
 use crate::call::{AnswerContent, Call, Method};
 use crate::classify::Head;
 use crate::error::{CallError, CallTarget};
@@ -35,20 +36,36 @@ impl Session {
             let detail = "no organization can have this name".to_owned();
             return Err(CallError::NotFound { call: call.target, detail });
         };
+        let proof = self.proof(&call).await?;
+        match self.send_once(url.clone(), &call, &proof).await {
+            // A token may have been revoked before it expires. Another one is tried once, as a call of its own.
+            Err(CallError::Unauthorized { .. }) if self.authorization.refuse(&proof) => {
+                let proof = self.proof(&call).await?;
+                self.send_once(url, &call, &proof).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn proof(&self, call: &Call) -> Result<Proof, CallError> {
+        self.authorization.proof().await.map_err(|error| error.of_call(call.target.clone()))
+    }
+
+    async fn send_once(&self, url: Url, call: &Call, proof: &Proof) -> Result<Answer, CallError> {
         let (in_flight, reservation) = self.enter(&call.target).await?;
         let options = &self.client.inner.options;
         let until = Instant::now() + options.total_timeout;
-        let response = match timeout_at(until, self.request(url, &call).send()).await {
+        let response = match timeout_at(until, self.request(url, call, proof).send()).await {
             Ok(Ok(response)) => response,
             failed => {
                 reservation.settle(None).await;
-                return Err(no_answer(call.target, failed));
+                return Err(no_answer(call.target.clone(), failed));
             }
         };
-        let response = self.account(&call, response, reservation).await?;
+        let response = self.account(call, response, reservation).await?;
         let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
         let authorization = self.authorization.clone();
-        Ok(Answer { call: call.target, response, limits, authorization, in_flight: Some(in_flight) })
+        Ok(Answer { call: call.target.clone(), response, limits, authorization, in_flight: Some(in_flight) })
     }
 
     /// Waits for a place among the calls in flight and for room in the budget.
@@ -77,7 +94,7 @@ impl Session {
         }
     }
 
-    fn request(&self, url: Url, call: &Call) -> reqwest::RequestBuilder {
+    fn request(&self, url: Url, call: &Call, proof: &Proof) -> reqwest::RequestBuilder {
         let http = &self.client.inner.http;
         let request = match &call.method {
             Method::Get => http.get(url),
@@ -88,10 +105,7 @@ impl Session {
             AnswerContent::Text => "text/csv, text/plain",
         };
         let (name, value) = SUPPRESS_SIGN_IN;
-        request
-            .header(ACCEPT, accepted)
-            .header(AUTHORIZATION, self.authorization.header())
-            .header(name, value)
+        request.header(ACCEPT, accepted).header(AUTHORIZATION, &proof.header).header(name, value)
     }
 
     /// Settles the grant with what the answer says, and hands a good answer on. The account comes before the body:
