@@ -28,6 +28,8 @@ pub struct Changes {
     pub relations: Vec<RelationWrite>,
     /// What came of reads. Writing an unchanged one moves its freshness only.
     pub readings: Vec<ReadingWrite>,
+    /// Readings that are not wanted any more, such as those of single resources that are no longer listed.
+    pub forgotten_readings: Vec<ReadingKey>,
     /// New or changed assessments.
     pub assessments: Vec<AssessmentWrite>,
     /// What happened to connectors.
@@ -53,6 +55,7 @@ impl Changes {
             && self.presence.is_empty()
             && self.relations.is_empty()
             && self.readings.is_empty()
+            && self.forgotten_readings.is_empty()
             && self.assessments.is_empty()
             && self.connectors.is_empty()
             && self.organizations.is_empty()
@@ -181,6 +184,24 @@ pub struct ListCheckDocument {
     pub day: Option<chrono::NaiveDate>,
     /// By type of resource.
     pub types: BTreeMap<ProtectedResource, TypeCheck>,
+    /// Whom the calls of that day went to: at most two of each type.
+    pub asked: Vec<CheckedResource>,
+}
+
+/// A resource that a cross-check asks for.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckedResource {
+    /// Its type.
+    pub resource: ProtectedResource,
+    /// Whose pass asks.
+    pub project_id: ProjectId,
+    /// Its id.
+    pub id: String,
+    /// The list of the project holds it.
+    pub is_listed: bool,
+    /// An answer came, or the word that there will be none.
+    pub is_settled: bool,
 }
 
 /// The cross-check of one type of resource.
@@ -189,6 +210,10 @@ pub struct ListCheckDocument {
 pub struct TypeCheck {
     /// What it came to.
     pub check: ListCheck,
+    /// What other projects were told that it came to; where this differs, they rest on what holds no longer.
+    pub told: ListCheck,
+    /// Day of the last answer that bore it out.
+    pub evidence_on: Option<chrono::NaiveDate>,
     /// Cross-check calls made on that day; at most 2.
     pub calls_today: u32,
     /// A listed resource was asked for and is open.

@@ -2,10 +2,12 @@
 
 mod assessments;
 mod claims;
+mod organizations;
 mod presence;
 mod readings;
 mod resources;
 
+pub(crate) use claims::release_all;
 pub(crate) use presence::REMOVED;
 pub(crate) use readings::reading_id;
 
@@ -43,6 +45,9 @@ pub(crate) async fn apply(
             let fact = connectors::transition_of_job(session, applied, transition).await?;
             facts.extend(fact.map(|fact| (fact, *trace)));
         }
+        organizations::settle(session, applied, &changes.choices).await?;
+        let told = organizations::write(session, applied, &changes.organizations).await?;
+        facts.extend(told.into_iter().map(|fact| (fact, *trace)));
         for claim in &changes.claims {
             claims::write(session, applied, claim).await?;
         }
@@ -54,6 +59,7 @@ pub(crate) async fn apply(
     presence::write(session, applied, all().flat_map(|changes| &changes.presence)).await?;
     resources::write(session, applied, all().flat_map(|changes| &changes.resources)).await?;
     resources::write_relations(session, all().flat_map(|changes| &changes.relations)).await?;
+    readings::forget(session, all().flat_map(|changes| &changes.forgotten_readings)).await?;
     readings::write(session, applied, all().flat_map(|changes| &changes.readings)).await?;
     assessments::write(session, applied, all().flat_map(|changes| &changes.assessments)).await?;
     enqueue(session, all().flat_map(|changes| &changes.jobs), applied.max_attempts).await?;

@@ -4,10 +4,11 @@ use super::Applied;
 use crate::changes::{ReadingKey, ReadingKind, ReadingWrite};
 use crate::entity::{reading, upsert};
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::{Session, padded, places};
 use sea_orm::ActiveValue::Set;
+use sea_orm::Value;
 use sea_orm::sea_query::{Expr, OnConflict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The row of a reading: a version 5 UUID of its natural key.
@@ -69,6 +70,22 @@ pub(super) async fn write(
         .value(reading::Column::ChangedAtMs, where_it_differs("changed_at_ms"))
         .to_owned();
     upsert(session, rows.into_values().collect(), on_conflict).await?;
+    Ok(())
+}
+
+/// Rows of one statement.
+const ROWS_PER_STATEMENT: usize = 500;
+
+pub(super) async fn forget(
+    session: &Session,
+    keys: impl Iterator<Item = &ReadingKey>,
+) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = keys.map(reading_id).collect::<BTreeSet<_>>().into_iter().collect();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let chunk = padded(chunk);
+        let statement = format!("DELETE FROM reading WHERE id IN ({})", places(1, chunk.len()));
+        session.run(&statement, chunk.into_iter().map(Value::from).collect()).await?;
+    }
     Ok(())
 }
 

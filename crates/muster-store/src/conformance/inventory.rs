@@ -204,6 +204,9 @@ async fn readings_keep_their_last_change(bench: Bench) {
     assert_eq!(seen, [(true, none), (true, minute), (false, none), (false, minute)]);
     let last = bench.store.inventory().last_read(CONNECTOR, ORGANIZATION, Read::GeneralSettings).await;
     assert_eq!(last.expect("last read").keys().collect::<Vec<_>>(), [&PROJECT]);
+    let forgotten_readings = vec![key.clone()];
+    write(&bench, Changes { forgotten_readings, ..Changes::default() }).await;
+    assert!(bench.store.inventory().reading(&key).await.expect("read").is_none(), "it is forgotten");
 }
 
 async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
@@ -212,7 +215,8 @@ async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
     let endpoint = ProtectedResource::Endpoint;
     let list = serde_json::json!({"open": {"endpoint": ["sc-2"]}});
     let agrees = TypeCheck { check: ListCheck::Agrees, ..TypeCheck::default() };
-    let check = ListCheckDocument { day: None, types: [(endpoint, agrees)].into() };
+    let types = [(endpoint, agrees)].into();
+    let check = ListCheckDocument { types, ..ListCheckDocument::default() };
     let single = PipelineAccessDocument { access: PipelineAccess::AllPipelines };
     let readings = vec![
         known(reading_key(Some(PROJECT), ReadingKind::Read(Read::AuthorizedResources), ""), list),
