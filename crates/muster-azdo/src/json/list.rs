@@ -30,7 +30,16 @@ enum State {
 
 impl<W: Wire> ListReader<W> {
     pub(crate) fn new(answer: Answer, shape: ListShape) -> Self {
-        let state = State::Arriving(Box::new((answer, ListScanner::default())));
+        Self::scanning(ListScanner::default(), answer, shape)
+    }
+
+    /// The list in the property `name` of an answer that is more than a list.
+    pub(crate) fn of_property(name: &'static str, answer: Answer) -> Self {
+        Self::scanning(ListScanner::of(name), answer, ListShape::Whole)
+    }
+
+    fn scanning(scanner: ListScanner, answer: Answer, shape: ListShape) -> Self {
+        let state = State::Arriving(Box::new((answer, scanner)));
         Self { state, shape, items: VecDeque::new() }
     }
 

@@ -3,6 +3,7 @@
 mod lenient;
 mod list;
 mod scanner;
+mod skeleton;
 
 pub(crate) use lenient::{LenientId, lowercase_guid};
 pub(crate) use list::{ListReader, ListShape};

@@ -1,17 +1,19 @@
-//! Cuts the elements of a list `{"count": n, "value": [{…}, …]}` out of its text while it arrives.
+//! Cuts the elements of a list `{"count": n, "value": [{…}, …]}` out of its text while it arrives. The property that
+//! holds the elements may have another name.
 //!
 //! Every element is handed out as its own text. All that is not an element is kept as a skeleton, in which `0` stands
 //! for each of them; at the end the skeleton is parsed too, so that nothing in the answer goes unchecked.
 
 use super::BYTE_ORDER_MARK;
-use serde::Deserialize;
+use super::skeleton::{Skeleton, SkeletonSeed};
+use serde::de::DeserializeSeed as _;
 
 /// Longest single element. Beyond every answer seen; whole listings of large projects are a few MiB.
 const LONGEST_ELEMENT_BYTES: usize = 4 * 1024 * 1024;
 /// Longest skeleton: two bytes for each of four million elements.
 const LONGEST_SKELETON_BYTES: usize = 8 * 1024 * 1024;
-/// Name of the property that holds the elements.
-const ELEMENTS: &[u8] = b"value";
+/// Name of the property that holds the elements, in every list but a few.
+const USUAL_NAME: &str = "value";
 
 /// What is wrong with a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,10 @@ pub(crate) struct Envelope {
 }
 
 /// A list that is arriving.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ListScanner {
+    /// Name of the property that holds the elements.
+    elements_name: &'static str,
     skeleton: Vec<u8>,
     element: Vec<u8>,
     elements: usize,
@@ -54,14 +58,31 @@ pub(crate) struct ListScanner {
     in_element: bool,
 }
 
-#[derive(Deserialize)]
-struct Skeleton {
-    #[serde(default)]
-    count: Option<u64>,
-    value: Vec<u8>,
+impl Default for ListScanner {
+    fn default() -> Self {
+        Self::of(USUAL_NAME)
+    }
 }
 
 impl ListScanner {
+    /// A list whose elements are in the property `elements_name`.
+    pub(crate) fn of(elements_name: &'static str) -> Self {
+        Self {
+            elements_name,
+            skeleton: Vec::new(),
+            element: Vec::new(),
+            elements: 0,
+            name: Vec::new(),
+            is_elements_next: false,
+            depth: 0,
+            mark: 0,
+            in_string: false,
+            escaped: false,
+            in_elements: false,
+            in_element: false,
+        }
+    }
+
     /// Takes the next part of the text; `on_element` gets every element that ends in it.
     ///
     /// # Errors
@@ -103,12 +124,20 @@ impl ListScanner {
             return Err(ListFault::Truncated);
         }
         super::expect_object(&self.skeleton).map_err(|violation| ListFault::shape(violation.0))?;
-        let skeleton: Skeleton = serde_json::from_slice(&self.skeleton)
+        let skeleton = self
+            .parse_skeleton()
             .map_err(|error| ListFault::shape(format!("no list: {}", super::describe(&error))))?;
-        if skeleton.value.len() != self.elements {
+        if skeleton.elements != self.elements {
             return Err(ListFault::shape("the list holds something that is no object"));
         }
         Ok(Envelope { count: skeleton.count, elements: self.elements })
+    }
+
+    fn parse_skeleton(&self) -> Result<Skeleton, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.skeleton);
+        let skeleton = SkeletonSeed { elements_name: self.elements_name }.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(skeleton)
     }
 
     fn skip_byte_order_mark<'a>(&mut self, mut chunk: &'a [u8]) -> &'a [u8] {
@@ -154,7 +183,7 @@ impl ListScanner {
 
     fn note_name(&mut self, part: &[u8]) {
         // Longer names need no telling apart from the one that matters.
-        if self.name.len() <= ELEMENTS.len() {
+        if self.name.len() <= self.elements_name.len() {
             self.name.extend_from_slice(part.strip_suffix(b"\"").unwrap_or(part));
         }
     }
@@ -173,7 +202,7 @@ impl ListScanner {
                 self.in_string = true;
                 self.name.clear();
             }
-            b':' if self.depth == 1 => self.is_elements_next = self.name == ELEMENTS,
+            b':' if self.depth == 1 => self.is_elements_next = self.name == self.elements_name.as_bytes(),
             b'{' | b'[' => self.open(byte),
             b'}' | b']' => return self.close(byte, on_element),
             _ => {}
@@ -270,6 +299,29 @@ mod tests {
         assert_eq!((envelope.count, elements.len()), (Some(1), 1));
         let (envelope, elements) = scan_all("{\"value\":[]}").unwrap();
         assert_eq!((envelope.count, elements.len()), (None, 0));
+    }
+
+    #[test]
+    fn elements_may_be_in_a_property_of_another_name() {
+        let text = br#"{"features":{"on":true},"value":[{"other":1}],"repos":[{"a":1},{"b":[{}]}],"more":{"repos":[{}]}}"#;
+        for size in 1..text.len() {
+            let mut scanner = ListScanner::of("repos");
+            let mut elements = Vec::new();
+            for chunk in text.chunks(size) {
+                let mut keep = |element: &[u8]| {
+                    elements.push(String::from_utf8(element.to_vec()).unwrap());
+                    Ok(())
+                };
+                scanner.feed(chunk, &mut keep).unwrap();
+            }
+            assert_eq!(scanner.finish(), Ok(Envelope { count: None, elements: 2 }));
+            assert_eq!(elements, ["{\"a\":1}", "{\"b\":[{}]}"]);
+        }
+        for text in ["{}", "{\"value\":[]}", "{\"repos\":[],\"repos\":[]}", "{\"repos\":null}"] {
+            let mut scanner = ListScanner::of("repos");
+            scanner.feed(text.as_bytes(), &mut |_| Ok(())).unwrap();
+            assert!(matches!(scanner.finish(), Err(ListFault::Shape(_))), "{text}");
+        }
     }
 
     #[test]
