@@ -21,12 +21,18 @@ mod signals;
 
 pub use authorization::Authorization;
 pub use calls::accounts::Account;
+pub use calls::agent_queues::AgentQueueItem;
 pub use calls::build_definitions::PipelineItem;
+pub use calls::check_configurations::{CHECKS_PER_CALL, CheckConfigurationItem};
 pub use calls::connection_data::ConnectionData;
+pub use calls::deleted_repositories::DeletedRepositoryItem;
+pub use calls::environments::EnvironmentItem;
 pub use calls::profile::{Profile, ProfileId};
 pub use calls::projects::ProjectItem;
 pub use calls::repositories::{RepositoryBatches, RepositoryItem};
+pub use calls::secure_files::SecureFileItem;
 pub use calls::service_endpoints::ServiceConnectionItem;
+pub use calls::variable_groups::VariableGroupItem;
 pub use client::{AzureDevOps, ClientError, ClientOptions};
 pub use entra::{ApplicationTokens, ENTRA_URL};
 pub use error::{CallError, CallTarget, UnauthorizedReason};

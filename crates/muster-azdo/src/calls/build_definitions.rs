@@ -2,13 +2,14 @@
 
 use crate::call::Call;
 use crate::error::CallError;
-use crate::json::{LenientId, Violation, Wire};
+use crate::json::{Fields, LenientId, Violation, Wire};
 use crate::page::{Page, PageRequest};
 use crate::session::Session;
-use muster_domain::properties::{PipelineProcess, PipelineProperties, QueueStatus};
+use muster_domain::properties::{ForkBuilds, PipelineProcess, PipelineProperties, QueueStatus};
 use muster_domain::read::Read;
 use muster_domain::{OrganizationName, ProjectId, RepositoryId};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -24,8 +25,9 @@ pub struct PipelineItem {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct DefinitionWire {
-    id: i64,
+    id: LenientId,
     name: String,
     #[serde(default)]
     path: Option<String>,
@@ -35,6 +37,10 @@ struct DefinitionWire {
     repository: Option<RepositoryWire>,
     #[serde(default)]
     revision: Option<i64>,
+    #[serde(default)]
+    queue_status: Option<LenientId>,
+    #[serde(default)]
+    triggers: Option<Vec<TriggerWire>>,
 }
 
 #[derive(Deserialize)]
@@ -45,12 +51,35 @@ struct ProcessWire {
     yaml_filename: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RepositoryWire {
     #[serde(default)]
     id: Option<LenientId>,
     #[serde(default)]
     r#type: Option<String>,
+    #[serde(default)]
+    properties: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TriggerWire {
+    #[serde(default)]
+    trigger_type: Option<LenientId>,
+    #[serde(default)]
+    forks: Option<ForksWire>,
+}
+
+/// A switch that is absent is off: the service leaves out what is off.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ForksWire {
+    #[serde(default)]
+    enabled: Option<bool>,
+    #[serde(default)]
+    allow_secrets: Option<bool>,
+    #[serde(default)]
+    allow_full_access_token: Option<bool>,
 }
 
 /// Process type of a definition made in the designer.
@@ -61,30 +90,77 @@ const YAML: i64 = 2;
 const UNTOLD: i64 = 0;
 /// Repository type of Azure Repos Git: the only one whose id is one of ours.
 const AZURE_REPOS_GIT: &str = "TfsGit";
+/// Trigger type of pull requests: older answers write the number of the enumeration.
+const PULL_REQUEST: (&str, &str) = ("pullRequest", "64");
+/// Property of a repository that says whether it is private; only those of some hosts have it.
+const IS_PRIVATE: &str = "IsPrivate";
 
 impl Wire for DefinitionWire {
     type Item = PipelineItem;
 
     fn into_item(self) -> Result<PipelineItem, Violation> {
-        let (id, repository_type) =
-            self.repository.map_or((None, None), |repository| (repository.id, repository.r#type));
+        let repository = self.repository.unwrap_or_default();
         let is_ours =
-            repository_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(AZURE_REPOS_GIT));
-        let repository_id = id.filter(|_| is_ours).and_then(|id| Uuid::parse_str(&id.into_text()).ok());
+            repository.r#type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(AZURE_REPOS_GIT));
+        let repository_id =
+            repository.id.filter(|_| is_ours).and_then(|id| Uuid::parse_str(&id.into_text()).ok());
+        let properties = repository.properties.unwrap_or_default();
         Ok(PipelineItem {
-            id: self.id,
+            id: self.id.into_number()?,
             name: self.name,
             properties: PipelineProperties {
                 folder: self.path.unwrap_or_else(|| "\\".to_owned()),
                 process: process(self.process),
                 repository_id: repository_id.map(RepositoryId),
-                repository_type,
+                repository_type: repository.r#type,
                 revision: self.revision,
-                queue_status: QueueStatus::default(),
-                is_repository_private: None,
-                fork_builds: None,
+                queue_status: queue_status(self.queue_status),
+                is_repository_private: Fields(&properties).worded_switch(IS_PRIVATE),
+                fork_builds: fork_builds(self.triggers.unwrap_or_default()),
             },
         })
+    }
+}
+
+/// Whether it may run; without a word it does.
+fn queue_status(wire: Option<LenientId>) -> QueueStatus {
+    let Some(status) = wire.map(LenientId::into_text) else { return QueueStatus::default() };
+    match status.to_ascii_lowercase().as_str() {
+        "enabled" | "0" => QueueStatus::Enabled,
+        "paused" | "1" => QueueStatus::Paused,
+        "disabled" | "2" => QueueStatus::Disabled,
+        _ => QueueStatus::Other(status),
+    }
+}
+
+/// What all triggers of pull requests together allow: the service runs a build for each of them.
+fn fork_builds(triggers: Vec<TriggerWire>) -> Option<ForkBuilds> {
+    let is_pull_request = |trigger: &TriggerWire| match &trigger.trigger_type {
+        Some(LenientId::Text(text)) => {
+            text.eq_ignore_ascii_case(PULL_REQUEST.0) || text.trim() == PULL_REQUEST.1
+        }
+        Some(LenientId::Number(number)) => number.to_string() == PULL_REQUEST.1,
+        None => false,
+    };
+    let of_pull_requests = triggers.into_iter().filter(is_pull_request);
+    of_pull_requests.map(|trigger| trigger.forks.unwrap_or_default().allowed()).reduce(|one, other| {
+        ForkBuilds {
+            enabled: one.enabled || other.enabled,
+            allow_secrets: one.allow_secrets || other.allow_secrets,
+            allow_full_access_token: one.allow_full_access_token || other.allow_full_access_token,
+        }
+    })
+}
+
+impl ForksWire {
+    /// A switch of a trigger that builds no fork says nothing: it must not join with those of another trigger.
+    fn allowed(&self) -> ForkBuilds {
+        let enabled = self.enabled == Some(true);
+        ForkBuilds {
+            enabled,
+            allow_secrets: enabled && self.allow_secrets == Some(true),
+            allow_full_access_token: enabled && self.allow_full_access_token == Some(true),
+        }
     }
 }
 
@@ -125,7 +201,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn read(definition: Value) -> PipelineItem {
         serde_json::from_value::<DefinitionWire>(definition).unwrap().into_item().unwrap()
@@ -155,5 +231,78 @@ mod tests {
             read(json!({"id": 1, "name": "a", "repository": {"id": "contoso/app", "type": "GitHub"}}));
         assert_eq!(theirs.properties.repository_id, None);
         assert_eq!(theirs.properties.repository_type.as_deref(), Some("GitHub"));
+    }
+
+    #[test]
+    fn whether_it_runs_is_read_from_words_and_numbers() {
+        for (status, expected) in [
+            (json!("enabled"), QueueStatus::Enabled),
+            (json!("Paused"), QueueStatus::Paused),
+            (json!("disabled"), QueueStatus::Disabled),
+            (json!(0), QueueStatus::Enabled),
+            (json!(1), QueueStatus::Paused),
+            (json!(2), QueueStatus::Disabled),
+            (json!("draining"), QueueStatus::Other("draining".to_owned())),
+            (json!(null), QueueStatus::Enabled),
+        ] {
+            let item = read(json!({"id": "1", "name": "a", "queueStatus": status}));
+            assert_eq!((item.id, item.properties.queue_status), (1, expected), "{status}");
+        }
+    }
+
+    #[test]
+    fn privacy_is_known_only_where_the_repository_says_so() {
+        for (properties, expected) in [
+            (json!({"IsPrivate": "True", "cloneUrl": "https://user:hidden@host/x"}), Some(true)),
+            (json!({"isPrivate": "False"}), Some(false)),
+            (json!({"ISPRIVATE": false}), Some(false)),
+            (json!({"IsPrivate": ""}), None),
+            (json!({"reportBuildStatus": "true"}), None),
+            (json!(null), None),
+        ] {
+            let item = read(json!({"id": 1, "name": "a",
+                "repository": {"id": "contoso/app", "type": "GitHub", "properties": properties}}));
+            assert_eq!(item.properties.is_repository_private, expected, "{properties}");
+            assert!(!format!("{item:?}").contains("hidden"));
+        }
+        assert_eq!(read(json!({"id": 1, "name": "a"})).properties.is_repository_private, None);
+    }
+
+    fn forks(triggers: Value) -> Option<ForkBuilds> {
+        read(json!({"id": 1, "name": "a", "triggers": triggers})).properties.fork_builds
+    }
+
+    #[test]
+    fn fork_builds_are_those_of_pull_request_triggers() {
+        let all = json!({"enabled": true, "allowSecrets": true, "allowFullAccessToken": true});
+        let everything = ForkBuilds { enabled: true, allow_secrets: true, allow_full_access_token: true };
+        for kind in [json!("pullRequest"), json!("PullRequest"), json!(64), json!("64")] {
+            assert_eq!(forks(json!([{"triggerType": kind, "forks": all}])), Some(everything), "{kind}");
+        }
+        for kind in [json!("continuousIntegration"), json!("schedule"), json!(2), json!(null)] {
+            assert_eq!(forks(json!([{"triggerType": kind, "forks": all}])), None, "{kind}");
+        }
+        for none in [json!(null), json!([]), json!([{"branchFilters": []}])] {
+            assert_eq!(forks(none), None);
+        }
+        for quiet in [json!(null), json!({}), json!({"enabled": false, "allowSecrets": true})] {
+            let trigger = json!([{"triggerType": "pullRequest", "forks": quiet}]);
+            assert_eq!(forks(trigger), Some(ForkBuilds::default()), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn several_triggers_allow_what_any_of_them_allows() {
+        let trigger = |forks: Value| json!({"triggerType": "pullRequest", "forks": forks});
+        let secrets = trigger(json!({"enabled": true, "allowSecrets": true}));
+        let token = trigger(json!({"enabled": true, "allowFullAccessToken": true}));
+        let silent = trigger(json!({"enabled": false, "allowSecrets": true, "allowFullAccessToken": true}));
+        let enabled = trigger(json!({"enabled": true}));
+        let built = |allow_secrets, allow_full_access_token| {
+            Some(ForkBuilds { enabled: true, allow_secrets, allow_full_access_token })
+        };
+        assert_eq!(forks(json!([secrets, token])), built(true, true));
+        assert_eq!(forks(json!([enabled, silent])), built(false, false));
+        assert_eq!(forks(json!([silent, secrets])), built(true, false));
     }
 }

@@ -1,16 +1,22 @@
 //! The calls, one file each.
 
 pub(crate) mod accounts;
+pub(crate) mod agent_queues;
 pub(crate) mod authorized_resources;
 pub(crate) mod build_definitions;
+pub(crate) mod check_configurations;
 pub(crate) mod connection_data;
+pub(crate) mod deleted_repositories;
+pub(crate) mod environments;
 pub(crate) mod general_settings;
 pub(crate) mod pipeline_permissions;
 pub(crate) mod policy_configurations;
 pub(crate) mod profile;
 pub(crate) mod projects;
 pub(crate) mod repositories;
+pub(crate) mod secure_files;
 pub(crate) mod service_endpoints;
+pub(crate) mod variable_groups;
 
 use crate::call::Call;
 use crate::error::CallError;

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::error::CallError;
-use crate::json::{Violation, Wire};
+use crate::json::{Fields, Violation, Wire};
 use crate::page::{Page, PageRequest};
 use crate::session::Session;
 use muster_domain::policy::{
@@ -41,7 +41,7 @@ impl Wire for ConfigurationWire {
 
     fn into_item(self) -> Result<PolicyConfiguration, Violation> {
         let type_id = PolicyTypeId(self.r#type.id);
-        let settings = Settings(&self.settings);
+        let settings = Settings(Fields(&self.settings));
         Ok(PolicyConfiguration {
             id: self.id,
             type_id,
@@ -54,18 +54,13 @@ impl Wire for ConfigurationWire {
     }
 }
 
-/// Settings of a policy; the service writes some keys with a capital and some without.
-struct Settings<'a>(&'a Map<String, Value>);
+/// Settings of a policy.
+struct Settings<'a>(Fields<'a>);
 
-impl<'a> Settings<'a> {
-    fn get(&self, key: &str) -> Option<&'a Value> {
-        let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.map(|(_, value)| value).filter(|value| !value.is_null())
-    }
-
+impl Settings<'_> {
     /// What the policy covers. Without a scope it covers nothing.
     fn scope(&self) -> Result<Vec<PolicyScope>, Violation> {
-        match self.get("scope") {
+        match self.0.get("scope") {
             None => Ok(Vec::new()),
             Some(Value::Array(elements)) => elements.iter().map(scope_element).collect(),
             Some(_) => Err(Violation("the scope of a policy is no list")),
@@ -85,7 +80,7 @@ impl<'a> Settings<'a> {
 
     /// A number; the service leaves out what is zero.
     fn count(&self, key: &str) -> Result<u32, Violation> {
-        match self.get(key) {
+        match self.0.get(key) {
             None => Ok(0),
             Some(value) => value
                 .as_u64()
@@ -96,7 +91,7 @@ impl<'a> Settings<'a> {
 
     /// A switch; the service leaves out what is off.
     fn flag(&self, key: &str) -> Result<bool, Violation> {
-        match self.get(key) {
+        match self.0.get(key) {
             None => Ok(false),
             Some(value) => value.as_bool().ok_or(Violation("a switch in the settings of a policy is none")),
         }
@@ -107,7 +102,7 @@ fn scope_element(element: &Value) -> Result<PolicyScope, Violation> {
     let Value::Object(fields) = element else {
         return Err(Violation("an element of the scope of a policy is no object"));
     };
-    let fields = Settings(fields);
+    let fields = Fields(fields);
     let text = |key| match fields.get(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),

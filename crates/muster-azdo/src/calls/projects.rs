@@ -70,8 +70,31 @@ impl Session {
         organization: &OrganizationName,
         page: PageRequest,
     ) -> Result<Page<ProjectItem>, CallError> {
-        let call = Call::in_organization(Read::Projects, organization, "_apis/projects")
-            .with("stateFilter", "wellFormed");
+        self.projects_in_state(organization, "wellFormed", page).await
+    }
+
+    /// One page of the projects of `organization` that were deleted and can still be restored: it tells a project
+    /// that is gone from one that the credential does not see any more.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    #[instrument(name = "ado.deletedProjects", skip_all, fields(ado.organization = %organization))]
+    pub async fn deleted_projects(
+        &self,
+        organization: &OrganizationName,
+        page: PageRequest,
+    ) -> Result<Page<ProjectItem>, CallError> {
+        self.projects_in_state(organization, "deleted", page).await
+    }
+
+    async fn projects_in_state(
+        &self,
+        organization: &OrganizationName,
+        state: &str,
+        page: PageRequest,
+    ) -> Result<Page<ProjectItem>, CallError> {
+        let call =
+            Call::in_organization(Read::Projects, organization, "_apis/projects").with("stateFilter", state);
         self.page_of::<ProjectWire>(call, page).await
     }
 }

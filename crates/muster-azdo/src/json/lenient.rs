@@ -1,5 +1,6 @@
 //! Values that answers write in more than one way.
 
+use super::Violation;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -21,6 +22,17 @@ impl LenientId {
             Self::Text(text) => text,
         }
     }
+
+    /// The id as a number.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn into_number(self) -> Result<i64, Violation> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Text(text) => text.trim().parse().map_err(|_| Violation("an id is no number")),
+        }
+    }
 }
 
 /// A GUID in its usual form; anything else as it came. Ids of two answers can be compared then.
@@ -40,6 +52,14 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<LenientId>(json).unwrap().into_text();
         assert_eq!(read("12"), "12");
         assert_eq!(read("\"12\""), "12");
+    }
+
+    #[test]
+    fn numbers_are_numbers_however_they_are_written() {
+        let read = |json: &str| serde_json::from_str::<LenientId>(json).unwrap().into_number();
+        assert_eq!(read("12"), Ok(12));
+        assert_eq!(read("\"12\""), Ok(12));
+        assert!(read("\"twelve\"").is_err());
     }
 
     #[test]

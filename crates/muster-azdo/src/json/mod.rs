@@ -1,15 +1,18 @@
 //! JSON of answers: single objects, and lists that are parsed while they arrive.
 
+mod fields;
 mod lenient;
 mod list;
 mod scanner;
 mod skeleton;
 
+pub(crate) use fields::Fields;
 pub(crate) use lenient::{LenientId, lowercase_guid};
 pub(crate) use list::{ListReader, ListShape};
 pub(crate) use scanner::ListFault;
 
 use serde::de::DeserializeOwned;
+use std::fmt;
 
 /// Some answers of the service begin with a byte order mark (seen on the 503 of a stopped organization).
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -29,6 +32,12 @@ pub(crate) trait Wire: DeserializeOwned {
 /// How an item breaks the contract, in words that hold nothing of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Violation(pub(crate) &'static str);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
 
 /// `body` without a byte order mark.
 pub(crate) fn without_byte_order_mark(body: &[u8]) -> &[u8] {
