@@ -1,21 +1,31 @@
 //! The calls, one file each.
 
+pub(crate) mod access_control_lists;
 pub(crate) mod accounts;
+pub(crate) mod advanced_security_enablement;
+pub(crate) mod agent_pools;
 pub(crate) mod agent_queues;
+pub(crate) mod audit_streams;
 pub(crate) mod authorized_resources;
 pub(crate) mod build_definitions;
 pub(crate) mod check_configurations;
 pub(crate) mod connection_data;
 pub(crate) mod deleted_repositories;
+pub(crate) mod enterprise_catalog;
 pub(crate) mod environments;
+pub(crate) mod extensions;
 pub(crate) mod general_settings;
+pub(crate) mod organization_pipeline_settings;
+pub(crate) mod organization_policies;
 pub(crate) mod pipeline_permissions;
 pub(crate) mod policy_configurations;
 pub(crate) mod profile;
 pub(crate) mod projects;
 pub(crate) mod repositories;
+pub(crate) mod role_assignments;
 pub(crate) mod secure_files;
 pub(crate) mod service_endpoints;
+pub(crate) mod user_entitlements;
 pub(crate) mod variable_groups;
 
 use crate::call::Call;
