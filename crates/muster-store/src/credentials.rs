@@ -18,7 +18,7 @@ pub struct Credentials {
     pub(crate) store: Store,
 }
 
-const COLUMNS: &str = "id, name, kind, identity, updated_at_ms";
+const COLUMNS: &str = "id, name, kind, settings, identity, updated_at_ms";
 
 impl Credentials {
     /// Stores a secret under a name; one that exists by that name is replaced and keeps its id and identity.
@@ -141,10 +141,11 @@ async fn put(
     let sealed = keys.seal(id, secret)?;
     session
         .run(
-            "INSERT INTO credential (id, name, kind, key_id, nonce, ciphertext, budget_key, created_at_ms, \
-             updated_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, {now}, {now}) \
-             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, key_id = excluded.key_id, \
-             nonce = excluded.nonce, ciphertext = excluded.ciphertext, updated_at_ms = excluded.updated_at_ms",
+            "INSERT INTO credential (id, name, kind, key_id, nonce, ciphertext, budget_key, settings, \
+             created_at_ms, updated_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, {now}) \
+             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, settings = excluded.settings, \
+             key_id = excluded.key_id, nonce = excluded.nonce, ciphertext = excluded.ciphertext, \
+             updated_at_ms = excluded.updated_at_ms",
             values![
                 id.0,
                 name,
@@ -152,7 +153,8 @@ async fn put(
                 sealed.key_id,
                 sealed.nonce,
                 sealed.ciphertext,
-                IdentityKey::of_credential(id).as_str()
+                IdentityKey::of_credential(id).as_str(),
+                settings(kind)?
             ],
         )
         .await?;
@@ -237,11 +239,34 @@ fn sealed(row: &Row) -> Result<Sealed, StoreError> {
     Ok(Sealed { key_id: row.get("key_id")?, nonce: row.get("nonce")?, ciphertext: row.get("ciphertext")? })
 }
 
+/// What a kind consists of beside its name; nothing for those that have nothing.
+fn settings(kind: &CredentialKind) -> Result<Option<serde_json::Value>, StoreError> {
+    match kind {
+        CredentialKind::PersonalAccessToken => Ok(None),
+        CredentialKind::ClientSecret { .. } => serde_json::to_value(kind)
+            .map(Some)
+            .map_err(|error| StoreError::Invalid(format!("settings of the credential: {error}"))),
+    }
+}
+
+fn kind(row: &Row) -> Result<CredentialKind, StoreError> {
+    let name: String = row.get("kind")?;
+    let kind = match row.get::<Option<serde_json::Value>>("settings")? {
+        Some(settings) => serde_json::from_value(settings).map_err(|error| row.broken("settings", error))?,
+        None => CredentialKind::PersonalAccessToken,
+    };
+    if kind.as_str() == name {
+        Ok(kind)
+    } else {
+        Err(row.broken("kind", format!("{name:?} without its settings")))
+    }
+}
+
 fn credential(row: &Row) -> Result<Credential, StoreError> {
     Ok(Credential {
         id: row.id("id")?,
         name: row.get("name")?,
-        kind: row.parse("kind", |name| (name == "personalAccessToken").then_some(CredentialKind::PersonalAccessToken))?,
+        kind: kind(row)?,
         identity: row.get::<Option<String>>("identity")?.map(IdentityKey::subject),
         updated_at: row.time("updated_at_ms")?,
     })

@@ -21,6 +21,7 @@ mod installation;
 pub mod inventory;
 pub mod ledger;
 pub mod outbox;
+pub mod paging;
 pub mod requests;
 pub mod schedules;
 mod session;

@@ -63,6 +63,19 @@ impl RequestEffects {
         }
     }
 
+    /// Stops a connector: its jobs wait until it goes on.
+    pub fn pause(connector: &Connector) -> Self {
+        Self {
+            transitions: vec![ConnectorTransition {
+                connector_id: connector.id,
+                event: ConnectorEvent::Pause,
+                reason: None,
+                tenant_id: None,
+            }],
+            ..Self::default()
+        }
+    }
+
     /// Finds organizations, projects and repositories now.
     pub fn discover(connector: &Connector, asked: &Asked) -> Self {
         let subject = JobSubject::connector(connector.id);

@@ -275,7 +275,9 @@ fn put_together(
     }))
 }
 
-fn organization_view(part: &OrganizationPart) -> Option<(OrganizationView, BTreeMap<ProtectedResource, ListCheck>)> {
+fn organization_view(
+    part: &OrganizationPart,
+) -> Option<(OrganizationView, BTreeMap<ProtectedResource, ListCheck>)> {
     let stored = part.resource.as_ref()?;
     let Properties::Organization(properties) = &stored.resource.properties else { return None };
     let view = OrganizationView {

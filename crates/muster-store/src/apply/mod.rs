@@ -2,12 +2,15 @@
 
 mod assessments;
 mod claims;
+mod naming;
 mod organizations;
 mod presence;
 mod readings;
 mod resources;
+mod told;
 
 pub(crate) use claims::release_all;
+pub(crate) use organizations::reason_of;
 pub(crate) use presence::REMOVED;
 pub(crate) use readings::reading_id;
 
@@ -56,15 +59,25 @@ pub(crate) async fn apply(
         }
     }
     let all = || group.iter().map(|(changes, _)| *changes);
-    presence::write(session, applied, all().flat_map(|changes| &changes.presence)).await?;
-    resources::write(session, applied, all().flat_map(|changes| &changes.resources)).await?;
+    let mut happened = presence::write(session, applied, traced(group, |changes| &changes.presence)).await?;
+    happened.extend(resources::write(session, applied, traced(group, |changes| &changes.resources)).await?);
+    facts.extend(told::facts(session, applied, happened).await?);
     resources::write_relations(session, all().flat_map(|changes| &changes.relations)).await?;
     readings::forget(session, all().flat_map(|changes| &changes.forgotten_readings)).await?;
     readings::write(session, applied, all().flat_map(|changes| &changes.readings)).await?;
-    assessments::write(session, applied, all().flat_map(|changes| &changes.assessments)).await?;
+    let raised = assessments::write(session, applied, all().flat_map(|changes| &changes.assessments)).await?;
     enqueue(session, all().flat_map(|changes| &changes.jobs), applied.max_attempts).await?;
     for (changes, trace) in group {
         facts.extend(changes.facts.iter().map(|fact| (fact.clone(), *trace)));
     }
+    assessments::raise_facts(session, &raised, &mut facts).await?;
     outbox::put(session, applied, &facts).await
+}
+
+/// One kind of writes of a whole group, each with the trace of its job.
+fn traced<'a, T: 'a>(
+    group: &'a [(&'a Changes, Option<&'a TraceContext>)],
+    writes: impl Fn(&'a Changes) -> &'a Vec<T>,
+) -> impl Iterator<Item = (&'a T, Option<&'a TraceContext>)> {
+    group.iter().flat_map(move |(changes, trace)| writes(changes).iter().map(|write| (write, *trace)))
 }

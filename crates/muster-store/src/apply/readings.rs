@@ -76,6 +76,7 @@ pub(super) async fn write(
 /// Rows of one statement.
 const ROWS_PER_STATEMENT: usize = 500;
 
+/// Forgets readings by their keys.
 pub(super) async fn forget(
     session: &Session,
     keys: impl Iterator<Item = &ReadingKey>,

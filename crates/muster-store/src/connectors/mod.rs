@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::ledger::NewJob;
 use crate::ledger::enqueue::enqueue;
 use crate::outbox;
-use crate::session::{Session, values};
+use crate::session::{Session, padded, places, values};
 use muster_domain::connector::{Connector, ConnectorState, OrganizationsChoice, Plan, normalize_region};
 use muster_domain::{ConnectorId, CredentialId, TenantId, arm};
 use muster_messages::Fact;
@@ -20,6 +20,7 @@ use muster_messages::fact::{ConnectorStateChanged, FactPayload};
 use muster_messages::request::OnboardingRequested;
 use row::{COLUMNS, connector, scope};
 use sea_orm::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The connectors of a store.
@@ -257,6 +258,21 @@ pub(crate) async fn get(
 ) -> Result<Option<Connector>, StoreError> {
     let statement = format!("SELECT {COLUMNS} FROM connector WHERE id = $1 {lock}");
     session.one("connector", &statement, values![id.0]).await?.as_ref().map(connector).transpose()
+}
+
+/// Connectors by id, whatever their state.
+pub(crate) async fn get_many(
+    session: &Session,
+    ids: &[ConnectorId],
+) -> Result<HashMap<ConnectorId, Connector>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids = padded(ids);
+    let statement = format!("SELECT {COLUMNS} FROM connector WHERE id IN ({})", places(1, ids.len()));
+    let parameters = ids.iter().map(|id| Value::from(id.0)).collect();
+    let rows = session.all("connector", &statement, parameters).await?;
+    rows.iter().map(|row| connector(row).map(|connector| (connector.id, connector))).collect()
 }
 
 async fn by_name(

@@ -1,12 +1,12 @@
 //! The state machine of connectors, in a transaction, with what hangs on it: jobs, claims, the fact.
 
 use super::{get, state_fact};
-use crate::apply::Applied;
+use crate::apply::{Applied, reason_of, release_all};
 use crate::changes::ConnectorTransition;
 use crate::error::StoreError;
 use crate::ledger::control;
 use crate::session::{Session, values};
-use muster_domain::connector::{Connector, ConnectorState};
+use muster_domain::connector::{Connector, ConnectorEvent, ConnectorState};
 use muster_messages::Fact;
 
 /// A transition that a person or a request asks for: what makes no sense is refused.
@@ -33,7 +33,15 @@ pub(crate) async fn transition_of_job(
         return Ok(None);
     };
     match connector.state.after(transition.event) {
-        Ok(next) => move_to(session, applied, connector, next, transition).await,
+        Ok(next) => {
+            let mut transition = transition.clone();
+            let lacks_reason = transition.event == ConnectorEvent::Authorized && transition.reason.is_none();
+            if lacks_reason && next.may_work() {
+                // That one organization is read says nothing of those that are not.
+                transition.reason = reason_of(session, connector.id).await?;
+            }
+            move_to(session, applied, connector, next, &transition).await
+        }
         Err(refused) => {
             tracing::warn!(connector.id = %connector.id, error = %refused, "a late report is left out");
             Ok(None)
@@ -80,7 +88,7 @@ async fn move_to(
             ],
         )
         .await?;
-    follow(session, &connector, from).await?;
+    follow(session, applied, &connector, from).await?;
     Ok(changes_state.then(|| state_fact(applied, &connector, Some(from))))
 }
 
@@ -91,7 +99,12 @@ const UPDATE: &str = "
     WHERE id = $1";
 
 /// What a new state does to the jobs and claims of the connector.
-async fn follow(session: &Session, connector: &Connector, from: ConnectorState) -> Result<(), StoreError> {
+async fn follow(
+    session: &Session,
+    applied: &Applied,
+    connector: &Connector,
+    from: ConnectorState,
+) -> Result<(), StoreError> {
     const OF_CONNECTOR: &str = "connector_id = $1";
     if connector.state == from {
         return Ok(());
@@ -103,13 +116,16 @@ async fn follow(session: &Session, connector: &Connector, from: ConnectorState) 
         ConnectorState::NeedsAuth => {
             control::park(session, OF_CONNECTOR, connector.id.0).await?;
         }
+        ConnectorState::Paused => {
+            control::put_back_dispatched(session, connector.id).await?;
+        }
         ConnectorState::Removing => {
             control::cancel_connector(session, connector.id).await?;
         }
         ConnectorState::Removed => {
-            session
-                .run("DELETE FROM organization_claim WHERE connector_id = $1", values![connector.id.0])
-                .await?;
+            let forget = "DELETE FROM connector_organization WHERE connector_id = $1";
+            session.run(forget, values![connector.id.0]).await?;
+            release_all(session, applied.max_attempts, connector.id).await?;
         }
         _ => {}
     }

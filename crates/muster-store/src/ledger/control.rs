@@ -102,6 +102,21 @@ pub(crate) async fn cancel_connector(session: &Session, connector: ConnectorId) 
         .await
 }
 
+/// Takes the jobs of a connector back that no worker has claimed yet: their tickets find nothing to claim, and the
+/// dispatcher holds them until the connector works again.
+pub(crate) async fn put_back_dispatched(
+    session: &Session,
+    connector: ConnectorId,
+) -> Result<u64, StoreError> {
+    session
+        .run(
+            "UPDATE job SET state = 'pending', due_at_ms = {now}, updated_at_ms = {now} \
+             WHERE connector_id = $1 AND state = 'dispatched' AND needs_connector",
+            values![connector.0],
+        )
+        .await
+}
+
 /// Statement (10) of the design, first half, for the jobs that `which` selects by `$1`.
 pub(crate) async fn park(session: &Session, which: &str, id: uuid::Uuid) -> Result<u64, StoreError> {
     session
