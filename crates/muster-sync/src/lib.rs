@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cross_check;
+mod links;
 mod pass;
 mod project;
 mod reads;
@@ -14,7 +15,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Reads of a project that the inventory needs, whatever rules are enabled.
-pub const INVENTORY_READS: [Read; 2] = [Read::BuildDefinitions, Read::ServiceEndpoints];
+pub const INVENTORY_READS: [Read; 6] = [
+    Read::BuildDefinitions,
+    Read::ServiceEndpoints,
+    Read::VariableGroups,
+    Read::SecureFiles,
+    Read::Queues,
+    Read::Environments,
+];
 
 /// The handlers of the role `sync`: `rule_reads` are the reads that enabled rules declare.
 pub fn handlers(client: AzureDevOps, rule_reads: &BTreeSet<Read>) -> Vec<Arc<dyn Handler>> {

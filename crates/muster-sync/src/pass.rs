@@ -1,23 +1,30 @@
 //! One pass over a project: what was known, what is read, what changed.
 
+use crate::cross_check::Answers;
+use crate::links;
+use crate::reads::listing_of;
+use chrono::{DateTime, Utc};
 use muster_azdo::{AzureDevOps, Session};
 use muster_domain::budget::ConsumptionClass;
 use muster_domain::connector::Connector;
 use muster_domain::failure::CallFailure;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, UnknownReason};
-use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKind};
+use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKey, ResourceKind};
+use muster_domain::snapshot::AuthorizedResourceList;
 use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId};
 use muster_runtime::{HandlerError, Outcome, Slice};
 use muster_store::changes::{
-    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, ResourceWrite,
-    StoredReading,
+    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, RelationKind,
+    RelationWrite, ResourceWrite, StoredReading,
 };
 use muster_store::inventory::KnownResource;
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// Where a pass stands; kept between slices and over throttling.
@@ -30,12 +37,14 @@ pub(crate) struct Progress {
     pub changed: bool,
     /// The listing that is half read.
     pub listing: Option<Listing>,
-    /// Ids of the service connections that were listed.
-    pub endpoints: Vec<String>,
-    /// Ids of those that are listed as open to all pipelines; absent where the list could not be read.
-    pub open_endpoints: Option<BTreeSet<String>>,
-    /// Ids of connections that were asked for one by one in this pass.
-    pub asked: BTreeSet<String>,
+    /// Ids of the protected resources that were listed, by type; a type that could not be listed is absent.
+    pub protected: BTreeMap<ProtectedResource, Vec<String>>,
+    /// Ids of variable groups through which no pipeline gets at a secret.
+    pub groups_without_secrets: BTreeSet<String>,
+    /// What is listed as open to all pipelines; absent where the list could not be read.
+    pub open: Option<AuthorizedResourceList>,
+    /// What resources that were asked for one by one in this pass answered.
+    pub answers: Answers,
 }
 
 /// A listing that is half read.
@@ -48,6 +57,9 @@ pub(crate) struct Listing {
     pub items: Vec<Value>,
 }
 
+/// What is known of one kind of resource in the project.
+pub(crate) type Known = HashMap<ResourceId, KnownResource>;
+
 /// One pass over a project.
 pub(crate) struct Pass<'a> {
     pub job: &'a ClaimedJob,
@@ -59,11 +71,13 @@ pub(crate) struct Pass<'a> {
     pub project_id: ProjectId,
     pub progress: Progress,
     pub changes: Changes,
+    /// Resources that are about to be rewritten and whose links may end by that.
+    pub relinked: Vec<ResourceKey>,
     known_readings: HashMap<(ReadingKind, String), StoredReading>,
 }
 
 impl<'a> Pass<'a> {
-    /// Reads what is known; `None` where the connector does not work (any more).
+    /// Reads what is known; `None` where the connector does not work (any more), or does not list the project any more.
     pub(crate) async fn begin(
         job: &'a ClaimedJob,
         slice: &'a Slice<'a>,
@@ -90,6 +104,17 @@ impl<'a> Pass<'a> {
                 message: format!("organization {organization} is not in the inventory"),
             });
         };
+        // Not listed any more: what it was asked for answers nothing, and no call need say so. Discovery brings it back.
+        let project = ResourceKey::project(found.id, project_id).resource_id(connector.id);
+        match inventory.get(project).await? {
+            None => {
+                return Err(HandlerError::Gone {
+                    message: format!("project {project_id} of {organization} is not in the inventory"),
+                });
+            }
+            Some(project) if project.presence != Presence::Present => return Ok(None),
+            Some(_) => (),
+        }
         let credentials = store.credentials();
         let credential = credentials.get(connector.credential_id).await?;
         let secret = credentials.reveal(connector.credential_id).await?;
@@ -113,8 +138,14 @@ impl<'a> Pass<'a> {
             project_id,
             progress,
             changes: Changes::default(),
+            relinked: Vec::new(),
             known_readings,
         }))
+    }
+
+    /// Key of something in this project.
+    pub(crate) fn key(&self, kind: ResourceKind, id: impl Into<String>) -> ResourceKey {
+        ResourceKey::in_project(kind, self.organization_id, self.project_id, id)
     }
 
     /// Key of a reading of this project.
@@ -145,10 +176,32 @@ impl<'a> Pass<'a> {
         self.reading(read, subject, outcome);
     }
 
-    /// Notes that a read gave nothing; what depends on it becomes Unknown.
+    /// Notes that a read gave nothing; what depends on it becomes Unknown, and nothing that it lists is missing.
     pub(crate) fn unknown(&mut self, read: Read, reason: UnknownReason) {
         self.progress.listing = None;
-        self.reading(read, "", Err(reason));
+        self.progress.protected.retain(|resource, _| listing_of(*resource) != Some(read));
+        self.unknown_of(read, "", reason);
+    }
+
+    /// Notes that one resource could not be read.
+    pub(crate) fn unknown_of(&mut self, read: Read, subject: &str, reason: UnknownReason) {
+        self.reading(read, subject, Err(reason));
+    }
+
+    /// Subjects of the known readings of one kind about single resources, and when each was read.
+    pub(crate) fn known_subjects(&self, kind: ReadingKind) -> Vec<(String, DateTime<Utc>)> {
+        self.known_readings
+            .iter()
+            .filter(|((known, subject), _)| *known == kind && !subject.is_empty())
+            .map(|((_, subject), stored)| (subject.clone(), stored.read_at))
+            .collect()
+    }
+
+    /// The document of a read of the whole project as it was before this pass.
+    pub(crate) fn known_document<T: DeserializeOwned>(&self, read: Read) -> Option<T> {
+        let stored = self.known_readings.get(&(ReadingKind::Read(read), String::new()))?;
+        let document = stored.outcome.as_ref().ok()?;
+        T::deserialize(&document.document).ok()
     }
 
     fn reading(&mut self, read: Read, subject: &str, outcome: Result<ReadingDocument, UnknownReason>) {
@@ -163,8 +216,8 @@ impl<'a> Pass<'a> {
         self.changes.readings.push(ReadingWrite { key, outcome });
     }
 
-    /// Notes a resource that was listed, where it differs from what is known.
-    pub(crate) fn resource(&mut self, known: &HashMap<ResourceId, KnownResource>, resource: Resource) {
+    /// Notes a resource that was listed, where it differs from what is known; true where it does.
+    pub(crate) fn resource(&mut self, known: &Known, resource: Resource) -> bool {
         let same = known.get(&resource.key.resource_id(self.connector.id)).is_some_and(|known| {
             known.presence == Presence::Present && known.hash == resource.content_hash()
         });
@@ -172,14 +225,17 @@ impl<'a> Pass<'a> {
             self.progress.changed = true;
             self.changes.resources.push(ResourceWrite { connector_id: self.connector.id, resource });
         }
+        !same
+    }
+
+    /// Notes a link between resources, or its end.
+    pub(crate) fn link(&mut self, from: &ResourceKey, kind: RelationKind, to: ResourceKey, removed: bool) {
+        let (connector_id, from) = (self.connector.id, from.clone());
+        self.changes.relations.push(RelationWrite { connector_id, from, kind, to, removed });
     }
 
     /// Notes as missing what a complete listing did not hold.
-    pub(crate) fn missing(
-        &mut self,
-        known: &HashMap<ResourceId, KnownResource>,
-        listed: &std::collections::HashSet<ResourceId>,
-    ) {
+    pub(crate) fn missing(&mut self, known: &Known, listed: &HashSet<ResourceId>) {
         for (resource_id, resource) in known {
             if resource.presence == Presence::Present && !listed.contains(resource_id) {
                 self.progress.changed = true;
@@ -190,16 +246,14 @@ impl<'a> Pass<'a> {
     }
 
     /// What is known of one kind of resource in this project.
-    pub(crate) async fn known(
-        &self,
-        kind: ResourceKind,
-    ) -> Result<HashMap<ResourceId, KnownResource>, HandlerError> {
+    pub(crate) async fn known(&self, kind: ResourceKind) -> Result<Known, HandlerError> {
         let inventory = self.slice.store().inventory();
         Ok(inventory.known(self.connector.id, self.organization_id, kind, Some(self.project_id)).await?)
     }
 
     /// Commits what was read so far.
     pub(crate) async fn keep(&mut self) -> Result<(), HandlerError> {
+        links::end_old(self).await?;
         let changes = std::mem::take(&mut self.changes);
         self.slice.commit_page(self.job, changes, self.progress_json()).await
     }

@@ -1,21 +1,28 @@
 //! `project.sync`: reads the settings of a project.
 
+use crate::INVENTORY_READS;
+use crate::cross_check::{self, Reached};
 use crate::pass::Pass;
 use crate::reads::{self, read};
-use crate::{INVENTORY_READS, cross_check};
 use async_trait::async_trait;
 use muster_azdo::{AzureDevOps, CallError};
 use muster_domain::failure::CallFailure;
 use muster_domain::job::JobKind;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, ReadScope, UnknownReason};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::ledger::ClaimedJob;
 use std::collections::BTreeSet;
 
+/// Code of Azure DevOps' answer (404) where the project itself is not there.
+const PROJECT_DOES_NOT_EXIST: &str = "TF200016";
+
 /// Reads the settings of projects.
 pub struct SyncProject {
     client: AzureDevOps,
     reads: Vec<Read>,
+    /// Types of resources for which rules ask which pipelines may use them.
+    checked: Vec<ProtectedResource>,
 }
 
 impl SyncProject {
@@ -23,9 +30,11 @@ impl SyncProject {
     /// project.
     pub fn new(client: AzureDevOps, rule_reads: &BTreeSet<Read>) -> Self {
         let union: BTreeSet<Read> = rule_reads.iter().copied().chain(INVENTORY_READS).collect();
-        // The order of the enumeration: authorized resources after the connections that they are about.
-        let reads = union.into_iter().filter(|read| read.scope() == ReadScope::Project).collect();
-        Self { client, reads }
+        // The order of the enumeration: what is asked about resources after their listings.
+        let is_read_here =
+            |read: &Read| read.scope() == ReadScope::Project && *read != Read::DeletedRepositories;
+        let reads = union.into_iter().filter(is_read_here).collect();
+        Self { client, reads, checked: cross_check::types_of(rule_reads) }
     }
 }
 
@@ -51,10 +60,10 @@ impl Handler for SyncProject {
             }
             pass.progress.done.insert(one);
         }
-        if self.reads.contains(&Read::AuthorizedResources)
-            && let Err(error) = cross_check::run(&mut pass).await
-        {
-            settle(Read::PipelinePermissions, error, &mut pass).await?;
+        match cross_check::run(&mut pass, &self.checked).await {
+            Ok(Reached::End) => (),
+            Ok(Reached::SliceEnd) => return Ok(pass.carry_on()),
+            Err(error) => settle(Read::PipelinePermissions, error, &mut pass).await?,
         }
         Ok(pass.finish())
     }
@@ -76,6 +85,14 @@ async fn settle(one: Read, error: reads::ReadError, pass: &mut Pass<'_>) -> Resu
         CallError::Unexpected { .. } if pass.job.attempt > 1 => {
             tracing::warn!(read = %one, error = %error, "an answer is not understood, what depends on it is unknown");
             pass.unknown(one, UnknownReason::ContractViolation);
+            Ok(())
+        }
+        CallError::NotFound { ref detail, .. } if detail.contains(PROJECT_DOES_NOT_EXIST) => {
+            Err(HandlerError::Gone { message: error.to_string() })
+        }
+        CallError::NotFound { .. } => {
+            tracing::info!(read = %one, error = %error, "a read is not offered, what depends on it is unknown");
+            pass.unknown(one, UnknownReason::NotOffered);
             Ok(())
         }
         error => {
