@@ -122,13 +122,7 @@ impl Process {
 
     /// The client of this process, on the budget that every process shares.
     pub(crate) fn client(&self) -> Result<AzureDevOps, Failed> {
-        let gate = self.store.budget(budget_settings(&self.configuration));
-        let base = match &self.configuration.azure_devops_url {
-            Some(url) => Hosts::Override(url.clone()),
-            None => Hosts::Cloud,
-        };
-        let options = ClientOptions { base, ..ClientOptions::default() };
-        AzureDevOps::new(options, Arc::new(gate), Arc::new(SystemClock)).map_err(Failed::usage)
+        azure_devops(&self.configuration, &self.store)
     }
 
     /// Probes of this process; their tick is one of its loops.
@@ -164,6 +158,19 @@ impl Process {
             }
         }
     }
+}
+
+/// A client of the Azure DevOps of a configuration, on the budget that every process on this database shares.
+pub(crate) fn azure_devops(configuration: &Configuration, store: &Store) -> Result<AzureDevOps, Failed> {
+    let gate = store.budget(budget_settings(configuration));
+    let mut options = ClientOptions::default();
+    if let Some(url) = &configuration.azure_devops_url {
+        options.base = Hosts::Override(url.clone());
+    }
+    if let Some(url) = &configuration.entra_url {
+        options.entra_url.clone_from(url);
+    }
+    AzureDevOps::new(options, Arc::new(gate), Arc::new(SystemClock)).map_err(Failed::usage)
 }
 
 /// Opens the database of a configuration, with the keys of its credentials.

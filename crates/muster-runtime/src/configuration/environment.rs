@@ -22,7 +22,7 @@ enum Shape {
 }
 
 /// Every key that the environment may set, and its shape.
-const KNOWN: [(&str, Shape); 23] = [
+const KNOWN: [(&str, Shape); 24] = [
     ("database_url", Shape::Secret),
     ("amqp_url", Shape::Secret),
     ("amqp_ca_file", Shape::Text),
@@ -31,6 +31,7 @@ const KNOWN: [(&str, Shape); 23] = [
     ("listen", Shape::Text),
     ("health_listen", Shape::Text),
     ("azure_devops_url", Shape::Text),
+    ("entra_url", Shape::Text),
     ("encryption_key", Shape::Secret),
     ("log_format", Shape::Text),
     ("consumption.share", Shape::Number),

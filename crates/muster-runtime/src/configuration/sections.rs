@@ -30,6 +30,9 @@ pub struct Configuration {
     pub health_listen: Option<SocketAddr>,
     /// One address for every host of Azure DevOps: a proxy, an Azure DevOps Server, the simulator.
     pub azure_devops_url: Option<String>,
+    /// Where Microsoft Entra gives out the tokens of applications; absent: the public cloud, also where Azure DevOps is
+    /// elsewhere. Without TLS only on this machine.
+    pub entra_url: Option<String>,
     /// Key that credentials are encrypted with: base64 of 32 bytes. Generated where everything is embedded.
     pub encryption_key: Option<SecretString>,
     /// How logs look.
@@ -55,6 +58,7 @@ impl Default for Configuration {
             listen: SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)),
             health_listen: None,
             azure_devops_url: None,
+            entra_url: None,
             encryption_key: None,
             log_format: LogFormat::Json,
             consumption: Consumption::default(),

@@ -33,6 +33,16 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn where_entra_is_can_be_said_and_does_not_follow_azure_devops() {
+    let simulator = ("MUSTER_AZURE_DEVOPS_URL", "http://127.0.0.1:8080");
+    let configuration = load(None, &environment(&[simulator])).unwrap().configuration;
+    assert_eq!(configuration.entra_url, None);
+    let both = [simulator, ("MUSTER_ENTRA_URL", "http://127.0.0.1:8080/entra")];
+    let configuration = load(None, &environment(&both)).unwrap().configuration;
+    assert_eq!(configuration.entra_url.as_deref(), Some("http://127.0.0.1:8080/entra"));
+}
+
+#[test]
 fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
     let file = file("[consumption]\nshaer = 0.5\n");
     let error = load(Some(file.path()), &Environment::default()).unwrap_err().to_string();
