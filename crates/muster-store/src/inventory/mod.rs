@@ -2,6 +2,7 @@
 
 mod by_organization;
 mod counts;
+mod document_hashes;
 mod list_check;
 mod readings;
 pub(crate) mod row;

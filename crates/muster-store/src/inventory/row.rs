@@ -77,7 +77,7 @@ pub(crate) fn reading(row: &Row) -> Result<(ReadingKey, StoredReading), StoreErr
     Ok((key, stored))
 }
 
-fn content_hash(row: &Row, bytes: &[u8]) -> Result<ContentHash, StoreError> {
+pub(super) fn content_hash(row: &Row, bytes: &[u8]) -> Result<ContentHash, StoreError> {
     bytes
         .try_into()
         .map(ContentHash)
