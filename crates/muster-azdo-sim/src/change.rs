@@ -1,11 +1,13 @@
 //! Changes of the world while it runs: what administrators of a real organization do.
 
+mod find;
+mod repository;
+
 use serde::{Deserialize, Serialize};
 
 use crate::input::{self, InputError};
 use crate::world::{
-    Changes, ConnectionIndex, OrganizationIndex, Presence, ProjectIndex, Repository, RepositoryChange,
-    ReviewerIntent, View,
+    Changes, ForkIntent, LibraryResource, Presence, ResourceKind, ReviewerIntent, Secrets, View,
 };
 
 /// One change. Which fields it needs depends on its kind.
@@ -26,7 +28,28 @@ pub struct Change {
     /// The service connection, by id, together with its project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
-    /// The new name of a repository.
+    /// The pipeline, by number or name, together with its project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
+    /// The variable group, by number or name, together with its project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable_group: Option<String>,
+    /// The secure file, by id or name, together with its project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure_file: Option<String>,
+    /// The project to move a repository to, by id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The new default branch of a repository, as a full reference name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// What the triggers of a pipeline are to do with forks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forks: Option<ForkIntent>,
+    /// Whether a new variable group holds a secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_secrets: bool,
+    /// The new name of a repository or project, or the name of what is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What the policies of a repository are to achieve.
@@ -44,8 +67,10 @@ pub enum ChangeKind {
     /// Gives a repository another name.
     #[default]
     RenameRepository,
-    /// Deletes a repository.
+    /// Deletes a repository: it is in the recycle bin of its project until it is restored or purged.
     DeleteRepository,
+    /// Removes a deleted repository for good.
+    PurgeRepository,
     /// Brings a deleted or hidden repository back.
     RestoreRepository,
     /// Takes away the right to see a repository: lists leave it out with 200.
@@ -54,8 +79,24 @@ pub enum ChangeKind {
     DisableRepository,
     /// Enables a repository.
     EnableRepository,
+    /// Moves a repository to another project, with its id and its policies.
+    MoveRepository,
+    /// Makes another branch the default of a repository; its policies stay with the branch they were written for.
+    SetDefaultBranch,
+    /// Turns both products of Advanced Security on for a repository.
+    EnableAdvancedSecurity,
+    /// Turns both products of Advanced Security off for a repository.
+    DisableAdvancedSecurity,
     /// Replaces the reviewer policies of a repository by those of an intent.
     SetReviewers,
+    /// Gives a project another name.
+    RenameProject,
+    /// Takes away the right to see a project: lists leave it out with 200.
+    HideProject,
+    /// Deletes a project with all that is in it; it is listed among the deleted ones.
+    DeleteProject,
+    /// Brings a deleted or hidden project back.
+    RestoreProject,
     /// Forbids to create classic pipelines in a project.
     DisableClassicPipelines,
     /// Allows to create classic pipelines in a project.
@@ -64,10 +105,28 @@ pub enum ChangeKind {
     OpenConnection,
     /// Closes a service connection.
     CloseConnection,
+    /// Opens a variable group to all pipelines of its project.
+    OpenVariableGroup,
+    /// Closes a variable group.
+    CloseVariableGroup,
+    /// Opens a secure file to all pipelines of its project.
+    OpenSecureFile,
+    /// Closes a secure file.
+    CloseSecureFile,
+    /// Adds a variable group, closed.
+    AddVariableGroup,
+    /// Adds a secure file, closed.
+    AddSecureFile,
+    /// Replaces what the triggers of a pipeline do with forks.
+    SetForks,
     /// Revokes a token.
     RevokePat,
     /// Makes a revoked token valid again.
     RestorePat,
+    /// Switches third-party application access via OAuth off: tokens of applications that act for a person are refused.
+    DisallowOauth,
+    /// Switches it on.
+    AllowOauth,
     /// Stops an organization: it answers 503 with TF24668 to everything.
     StopOrganization,
     /// Starts a stopped organization.
@@ -76,25 +135,55 @@ pub enum ChangeKind {
 
 impl Change {
     pub(crate) fn read(body: &[u8]) -> Result<Self, InputError> {
-        let remedy = "send {\"change\":KIND, …}; renameRepository, deleteRepository, restoreRepository, \
-                      hideRepository, disableRepository and enableRepository take organization and repository, \
-                      setReviewers also intent, disableClassicPipelines and enableClassicPipelines take \
-                      organization and project, openConnection and closeConnection also connection, revokePat and \
-                      restorePat take pat, stopOrganization and startOrganization take organization";
+        let remedy = "send {\"change\":KIND, …}; renameRepository, deleteRepository, purgeRepository, restoreRepository, \
+                      hideRepository, disableRepository, enableRepository, moveRepository, setDefaultBranch, \
+                      enableAdvancedSecurity, disableAdvancedSecurity and setReviewers take organization and \
+                      repository; renameProject, hideProject, deleteProject, restoreProject, disableClassicPipelines, \
+                      enableClassicPipelines, openConnection, closeConnection, openVariableGroup, \
+                      closeVariableGroup, openSecureFile, closeSecureFile, addVariableGroup, addSecureFile and \
+                      setForks take organization and project; some also name, intent, target, branch, connection, \
+                      variableGroup, secureFile, pipeline, forks or hasSecrets; revokePat and restorePat take pat, \
+                      disallowOauth, allowOauth, stopOrganization and startOrganization take organization";
         input::read(body, remedy)
     }
 
     /// The changes of `view` with this one over them.
-    pub(crate) fn apply(&self, view: &View, tokens: &[String]) -> Result<Changes, InputError> {
+    pub(crate) fn apply(
+        &self,
+        view: &View,
+        tokens: &[String],
+        now_unix_seconds: u64,
+    ) -> Result<Changes, InputError> {
         let mut changes = (*view.changes).clone();
         match self.change {
             ChangeKind::RenameRepository
             | ChangeKind::DeleteRepository
+            | ChangeKind::PurgeRepository
+            | ChangeKind::MoveRepository
+            | ChangeKind::SetDefaultBranch
+            | ChangeKind::EnableAdvancedSecurity
+            | ChangeKind::DisableAdvancedSecurity
             | ChangeKind::RestoreRepository
             | ChangeKind::HideRepository
             | ChangeKind::DisableRepository
             | ChangeKind::EnableRepository
-            | ChangeKind::SetReviewers => self.change_repository(view, &mut changes)?,
+            | ChangeKind::SetReviewers => self.change_repository(view, &mut changes, now_unix_seconds)?,
+            ChangeKind::RenameProject
+            | ChangeKind::HideProject
+            | ChangeKind::DeleteProject
+            | ChangeKind::RestoreProject => self.change_project(view, &mut changes)?,
+            ChangeKind::OpenVariableGroup
+            | ChangeKind::CloseVariableGroup
+            | ChangeKind::OpenSecureFile
+            | ChangeKind::CloseSecureFile => self.change_library(view, &mut changes)?,
+            ChangeKind::AddVariableGroup | ChangeKind::AddSecureFile => {
+                self.add_to_library(view, &mut changes)?;
+            }
+            ChangeKind::SetForks => {
+                let missing = || InputError::missing("forks", "an intent, such as withSecrets");
+                let definition = self.find_definition(view)?;
+                changes.forks.insert(definition, self.forks.ok_or_else(missing)?);
+            }
             ChangeKind::DisableClassicPipelines | ChangeKind::EnableClassicPipelines => {
                 let project = self.find_project(view)?;
                 changes.classic_disabled.insert(project, self.change == ChangeKind::DisableClassicPipelines);
@@ -109,6 +198,10 @@ impl Change {
             ChangeKind::RestorePat => {
                 changes.revoked_tokens.remove(&self.find_token(tokens)?);
             }
+            ChangeKind::DisallowOauth | ChangeKind::AllowOauth => {
+                let organization = self.find_organization(view)?;
+                changes.oauth_disallowed.insert(organization, self.change == ChangeKind::DisallowOauth);
+            }
             ChangeKind::StopOrganization => {
                 changes.stopped_organizations.insert(self.find_organization(view)?);
             }
@@ -119,101 +212,46 @@ impl Change {
         Ok(changes)
     }
 
-    fn change_repository(&self, view: &View, changes: &mut Changes) -> Result<(), InputError> {
-        let repository = self.find_repository(view)?;
-        let name = match self.change {
-            ChangeKind::RenameRepository => Some(self.new_name(view, &repository)?),
-            _ => None,
-        };
-        let change: &mut RepositoryChange = changes.repositories.entry(repository.index).or_default();
+    fn change_project(&self, view: &View, changes: &mut Changes) -> Result<(), InputError> {
+        let mut project = view.project(self.find_project(view)?).clone();
         match self.change {
-            ChangeKind::DeleteRepository => change.presence = Presence::Deleted,
-            ChangeKind::RestoreRepository => change.presence = Presence::Listed,
-            ChangeKind::HideRepository => change.presence = Presence::Hidden,
-            ChangeKind::DisableRepository => change.is_disabled = Some(true),
-            ChangeKind::EnableRepository => change.is_disabled = Some(false),
-            ChangeKind::SetReviewers => {
-                let intent = self
-                    .intent
-                    .ok_or_else(|| InputError::missing("intent", "an intent, such as twoReviewers"))?;
-                change.intent = Some(intent);
+            ChangeKind::RenameProject => {
+                let others = view.all_projects(project.organization);
+                let others = others.filter(|other| other.index != project.index);
+                project.name = self.free_name(others.map(|other| other.name.clone()))?;
             }
-            _ => change.name = name.or(change.name.take()),
+            ChangeKind::HideProject => project.presence = Presence::Hidden,
+            ChangeKind::DeleteProject => project.presence = Presence::Deleted,
+            _ => project.presence = Presence::Listed,
         }
+        project.revision += 1;
+        changes.projects.insert(project.index, project);
         Ok(())
     }
 
-    fn new_name(&self, view: &View, repository: &Repository) -> Result<String, InputError> {
-        let name = self.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| InputError::missing("name", "the new name"))?;
-        let is_taken = view
-            .all_repositories(repository.index.project)
-            .any(|other| other.index != repository.index && other.name.eq_ignore_ascii_case(name));
-        if is_taken {
-            return Err(InputError::new(
-                "name",
-                "another repository of the project has it",
-                "give a name that is free",
-            ));
-        }
-        Ok(name.to_owned())
+    fn change_library(&self, view: &View, changes: &mut Changes) -> Result<(), InputError> {
+        let (kind, open) = match self.change {
+            ChangeKind::OpenVariableGroup => (ResourceKind::VariableGroup, true),
+            ChangeKind::CloseVariableGroup => (ResourceKind::VariableGroup, false),
+            ChangeKind::OpenSecureFile => (ResourceKind::SecureFile, true),
+            _ => (ResourceKind::SecureFile, false),
+        };
+        changes.library_open.insert(self.find_in_library(view, kind)?, open);
+        Ok(())
     }
 
-    fn find_organization(&self, view: &View) -> Result<OrganizationIndex, InputError> {
-        let name = self.organization.as_deref();
-        let name = name.ok_or_else(|| InputError::missing("organization", "the name of an organization"))?;
-        let found = view.world.find_organization(name);
-        found.ok_or_else(|| {
-            InputError::new("organization", format!("there is no {name}"), "see GET /_sim/health")
-        })
-    }
-
-    fn find_project(&self, view: &View) -> Result<ProjectIndex, InputError> {
-        let organization = self.find_organization(view)?;
-        let segment = self.project.as_deref();
-        let segment = segment.ok_or_else(|| InputError::missing("project", "the id or name of a project"))?;
-        let found = view.world.find_project(organization, segment);
-        found.ok_or_else(|| {
-            InputError::new(
-                "project",
-                format!("there is no {segment}"),
-                "take one of the organization's projects",
-            )
-        })
-    }
-
-    fn find_repository(&self, view: &View) -> Result<Repository, InputError> {
-        let organization = self.find_organization(view)?;
-        let project = self.project.is_some().then(|| self.find_project(view)).transpose()?;
-        let wanted = self.repository.as_deref();
-        let wanted = wanted.ok_or_else(|| InputError::missing("repository", "the id of a repository"))?;
-        view.find_repository(organization, project, wanted).ok_or_else(|| {
-            let remedy =
-                "give the id of one of the organization's repositories, or its name with its project";
-            InputError::new("repository", format!("there is no {wanted}"), remedy)
-        })
-    }
-
-    fn find_connection(&self, view: &View) -> Result<ConnectionIndex, InputError> {
+    fn add_to_library(&self, view: &View, changes: &mut Changes) -> Result<(), InputError> {
         let project = self.find_project(view)?;
-        let wanted = self.connection.as_deref();
-        let wanted =
-            wanted.ok_or_else(|| InputError::missing("connection", "the id of a service connection"))?;
-        let found = view.connections(project).find(|connection| {
-            connection.id.to_string().eq_ignore_ascii_case(wanted) || connection.name == wanted
-        });
-        found.map(|connection| connection.index).ok_or_else(|| {
-            InputError::new(
-                "connection",
-                format!("there is no {wanted}"),
-                "take one of the project's connections",
-            )
-        })
-    }
-
-    fn find_token(&self, tokens: &[String]) -> Result<String, InputError> {
-        let wanted = self.pat.as_deref().ok_or_else(|| InputError::missing("pat", "a token"))?;
-        let found = tokens.iter().find(|token| *token == wanted).cloned();
-        found.ok_or_else(|| InputError::new("pat", "no identity has it", "see GET /_sim/identities"))
+        let (kind, secrets) = match self.change {
+            ChangeKind::AddVariableGroup if self.has_secrets => {
+                (ResourceKind::VariableGroup, Secrets::Variables)
+            }
+            ChangeKind::AddVariableGroup => (ResourceKind::VariableGroup, Secrets::Absent),
+            _ => (ResourceKind::SecureFile, Secrets::Absent),
+        };
+        let name = self.free_name(view.library(project, kind).into_iter().map(|other| other.name))?;
+        let added = LibraryResource::added(&view.world, kind, changes.count_added(), name, secrets);
+        changes.library_added.entry((project, kind)).or_default().push(added);
+        Ok(())
     }
 }

@@ -31,4 +31,4 @@ pub use route::{Route, UnknownRoute};
 pub use server::{Banner, RunningSimulator, Simulator, SimulatorError};
 pub use stats::Stats;
 pub use truth::{Defect, Truth, TruthKind, TruthResource, TruthState, assessment};
-pub use world::ReviewerIntent;
+pub use world::{ForkIntent, ReviewerIntent};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
 /// One simulated route. Its name (camelCase) is used in costs, statistics and faults.
@@ -45,11 +46,45 @@ pub enum Route {
     Queues,
     /// `GET /{org}/{project}/_apis/pipelines/environments`, also below `distributedtask`
     Environments,
+    /// `GET /{org}/{project}/_apis/git/recycleBin/repositories`, also `git/deletedrepositories`
+    DeletedRepositories,
+    /// `GET /{org}/_apis/distributedtask/pools`
+    AgentPools,
+    /// `GET /{org}/_apis/extensionmanagement/installedextensions`
+    Extensions,
+    /// `GET /{org}/_settings/organizationPolicy?__rt=fps&__ver=2`
+    OrganizationPolicies,
+    /// `POST /{org}/_apis/Contribution/HierarchyQuery`
+    OrganizationPipelineSettings,
+    /// `GET /{org}/_apis/audit/streams`
+    AuditStreams,
+    /// `GET /{org}/_apis/userentitlements`
+    UserEntitlements,
+    /// `GET /{org}/_apis/accesscontrollists/{namespace}`
+    AccessControlLists,
+    /// `GET /advsec/{org}[/{project}]/_apis/management/enablement`, also without `advsec`
+    AdvancedSecurityEnablement,
+    /// `POST /{org}/{project}/_apis/pipelines/checks/queryconfigurations`
+    CheckConfigurations,
+    /// `GET /{org}/_apis/securityroles/scopes/{scope}/roleassignments/resources/{id}`
+    RoleAssignments,
+    /// `GET /{org}/_apis/securitynamespaces[/{namespace}]`
+    SecurityNamespaces,
+    /// `POST /{org}/_apis/security/permissionevaluationbatch`
+    PermissionEvaluation,
+    /// `GET /{org}/_apis/identities?descriptors=`
+    Identities,
+    /// `GET /{org}/_apis/graph/users`
+    GraphUsers,
+    /// `GET /{org}/_apis/graph/groups`
+    GraphGroups,
+    /// `GET /{org}/_apis/graph/memberships/{subject}`
+    GraphMemberships,
 }
 
 impl Route {
     /// All routes, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 35] = [
         Self::ConnectionData,
         Self::Profile,
         Self::Accounts,
@@ -68,6 +103,23 @@ impl Route {
         Self::SecureFiles,
         Self::Queues,
         Self::Environments,
+        Self::DeletedRepositories,
+        Self::AgentPools,
+        Self::Extensions,
+        Self::OrganizationPolicies,
+        Self::OrganizationPipelineSettings,
+        Self::AuditStreams,
+        Self::UserEntitlements,
+        Self::AccessControlLists,
+        Self::AdvancedSecurityEnablement,
+        Self::CheckConfigurations,
+        Self::RoleAssignments,
+        Self::SecurityNamespaces,
+        Self::PermissionEvaluation,
+        Self::Identities,
+        Self::GraphUsers,
+        Self::GraphGroups,
+        Self::GraphMemberships,
     ];
 
     /// The name used in costs, statistics and faults.
@@ -92,6 +144,23 @@ impl Route {
             Self::SecureFiles => "secureFiles",
             Self::Queues => "queues",
             Self::Environments => "environments",
+            Self::DeletedRepositories => "deletedRepositories",
+            Self::AgentPools => "agentPools",
+            Self::Extensions => "extensions",
+            Self::OrganizationPolicies => "organizationPolicies",
+            Self::OrganizationPipelineSettings => "organizationPipelineSettings",
+            Self::AuditStreams => "auditStreams",
+            Self::UserEntitlements => "userEntitlements",
+            Self::AccessControlLists => "accessControlLists",
+            Self::AdvancedSecurityEnablement => "advancedSecurityEnablement",
+            Self::CheckConfigurations => "checkConfigurations",
+            Self::RoleAssignments => "roleAssignments",
+            Self::SecurityNamespaces => "securityNamespaces",
+            Self::PermissionEvaluation => "permissionEvaluation",
+            Self::Identities => "identities",
+            Self::GraphUsers => "graphUsers",
+            Self::GraphGroups => "graphGroups",
+            Self::GraphMemberships => "graphMemberships",
         }
     }
 
@@ -106,18 +175,44 @@ impl Route {
             Self::ServiceEndpoints | Self::VariableGroups => 0.15,
             Self::PolicyConfigurations => 0.2,
             Self::BuildDefinitions => 0.25,
-            Self::Repositories => 0.3,
+            Self::Repositories | Self::AdvancedSecurityEnablement => 0.3,
+            Self::AgentPools | Self::AuditStreams | Self::SecurityNamespaces => 0.05,
+            Self::RoleAssignments | Self::GraphMemberships => 0.05,
+            Self::DeletedRepositories | Self::Extensions | Self::OrganizationPipelineSettings => 0.1,
+            Self::PermissionEvaluation | Self::Identities => 0.1,
+            Self::OrganizationPolicies | Self::GraphUsers | Self::GraphGroups => 0.15,
+            Self::UserEntitlements | Self::CheckConfigurations => 0.2,
+            Self::AccessControlLists => 0.3,
         }
     }
 
     /// How the route treats the `api-version` of a call.
     pub(crate) fn maturity(self) -> Maturity {
         match self {
-            Self::AuthorizedResources | Self::PipelinePermissions | Self::EnterpriseCatalog => {
-                Maturity::Preview
-            }
+            Self::AuthorizedResources
+            | Self::PipelinePermissions
+            | Self::EnterpriseCatalog
+            | Self::OrganizationPipelineSettings
+            | Self::AuditStreams
+            | Self::Extensions
+            | Self::AdvancedSecurityEnablement
+            | Self::CheckConfigurations
+            | Self::RoleAssignments
+            | Self::GraphUsers
+            | Self::GraphGroups
+            | Self::GraphMemberships => Maturity::Preview,
             Self::ConnectionData | Self::SecureFiles => Maturity::LenientPreview,
             _ => Maturity::Released,
+        }
+    }
+
+    /// Whether the route answers to a method: most only to `GET`, queries only to `POST`.
+    pub(crate) fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::OrganizationPipelineSettings | Self::CheckConfigurations | Self::PermissionEvaluation => {
+                method == Method::POST
+            }
+            _ => method == Method::GET || method == Method::HEAD,
         }
     }
 

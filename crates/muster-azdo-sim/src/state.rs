@@ -93,7 +93,7 @@ impl SimulatorState {
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         let rights = ReadingRights::default();
         let view = View { world: Arc::clone(&self.world), changes: Arc::clone(&changes), rights };
-        *changes = Arc::new(change.apply(&view, &tokens)?);
+        *changes = Arc::new(change.apply(&view, &tokens, self.options.clock.unix_seconds())?);
         Ok(())
     }
 

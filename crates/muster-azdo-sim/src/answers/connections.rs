@@ -23,11 +23,10 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 fn to_json(call: &Call<'_>, organization: &Organization, connection: &Connection) -> Value {
-    let world = &call.view.world;
     let references: Vec<Value> = connection
         .projects
         .iter()
-        .map(|project| world.project(*project))
+        .map(|project| call.view.project(*project))
         .map(|project| {
             json!({
                 "projectReference": {"id": project.id, "name": project.name},
@@ -57,6 +56,7 @@ fn to_json(call: &Call<'_>, organization: &Organization, connection: &Connection
 fn url(connection: &Connection) -> &'static str {
     match connection.type_name {
         "azurerm" => "https://management.azure.com/",
+        "azure" => "https://management.core.windows.net/",
         "github" => "https://github.com/",
         "dockerregistry" => "https://registry.contoso.example/",
         _ => "https://service.contoso.example/",
@@ -72,6 +72,11 @@ fn data(connection: &Connection) -> Value {
             "scopeLevel": "Subscription",
             "creationMode": if connection.scheme == "ServicePrincipal" { "Manual" } else { "Automatic" }
         }),
+        "azure" => json!({
+            "subscriptionId": connection.id,
+            "subscriptionName": format!("{} subscription", connection.name),
+            "environment": "AzureCloud"
+        }),
         "dockerregistry" => json!({"registrytype": "Others"}),
         _ => json!({}),
     }
@@ -84,6 +89,11 @@ fn parameters(call: &Call<'_>, connection: &Connection) -> Value {
         "ServicePrincipal" => json!({
             "tenantid": tenant, "serviceprincipalid": connection.id,
             "authenticationType": "spnKey", "serviceprincipalkey": null
+        }),
+        "Certificate" if connection.type_name == "azure" => json!({"certificate": null}),
+        "Certificate" => json!({
+            "tenantid": tenant, "serviceprincipalid": connection.id,
+            "authenticationType": "spnCertificate", "servicePrincipalCertificate": null
         }),
         "WorkloadIdentityFederation" => json!({"tenantid": tenant, "serviceprincipalid": connection.id}),
         "ManagedServiceIdentity" => json!({"tenantid": tenant}),

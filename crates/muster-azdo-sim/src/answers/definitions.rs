@@ -3,11 +3,15 @@
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::answers::paging;
 use crate::http::refusal::Refusal;
 use crate::http::{Call, with_continuation};
-use crate::world::{Definition, Organization, Process, Project};
+use crate::world::{Definition, ForkIntent, Organization, Process, Project, QueueStatus, RepositoryHost};
 
+/// Without an order more than this is never given.
 const LARGEST_PAGE: usize = 10_000;
+/// Definitions to a page when the caller gives an order and no size.
+const DEFAULT_PAGE: usize = 241;
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let (_, organization) = call.organization()?;
@@ -18,20 +22,20 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
         // A token is a place in an order: without one it has no meaning.
         return Err(Refusal::InvalidParameter { name: "queryOrder", value: String::new() });
     }
-    let start = start.unwrap_or(0);
-    let size = call.query.number("$top")?.unwrap_or(LARGEST_PAGE).clamp(1, LARGEST_PAGE);
     let mut all: Vec<Definition> = call.view.definitions(project.index).collect();
     sort(&mut all, order)?;
-    let total = all.len();
     let is_full = call.query.is_true("includeAllProperties");
-    let page: Vec<Value> = all
-        .into_iter()
-        .skip(start)
-        .take(size)
-        .map(|definition| to_json(call, organization, project, &definition, is_full))
-        .collect();
-    let end = start.saturating_add(page.len());
-    Ok(with_continuation(call.list(&page), (end < total).then_some(end as u64)))
+    // Without an order there is no second page, so everything has to be on the first.
+    let (page, token) = match order {
+        Some(_) => paging::page_of(call, all.into_iter(), DEFAULT_PAGE)?,
+        None => {
+            all.truncate(call.query.number("$top")?.unwrap_or(LARGEST_PAGE));
+            (all, None)
+        }
+    };
+    let page: Vec<Value> =
+        page.iter().map(|definition| to_json(call, organization, project, definition, is_full)).collect();
+    Ok(with_continuation(call.list(&page), token))
 }
 
 fn sort(definitions: &mut [Definition], order: Option<&str>) -> Result<(), Refusal> {
@@ -62,7 +66,7 @@ fn to_json(
         "_links": {"self": {"href": url}},
         "quality": "definition",
         "authoredBy": call.author(organization, found.id),
-        "queueStatus": "enabled",
+        "queueStatus": queue_status(found.queue_status),
         "id": found.id,
         "name": found.name,
         "url": url,
@@ -80,16 +84,11 @@ fn to_json(
 }
 
 fn add_properties(call: &Call<'_>, answer: &mut Value, found: &Definition) {
-    let repository = call.view.repository(found.repository);
+    answer["repository"] = repository(call, found);
     answer["process"] = match found.process {
         Process::Yaml { file } => json!({"yamlFilename": file, "type": 2}),
         Process::Classic => json!({"phases": [], "type": 1}),
     };
-    answer["repository"] = json!({
-        "id": repository.id, "name": repository.name, "type": "TfsGit",
-        "defaultBranch": repository.policy_branch(), "clean": null, "checkoutSubmodules": false,
-        "properties": {"reportBuildStatus": "true", "gitLfsSupport": "false"}
-    });
     let scope = if found.has_project_scope { "project" } else { "projectCollection" };
     answer["jobAuthorizationScope"] = json!(scope);
     answer["badgeEnabled"] = json!(found.is_badge_public);
@@ -99,13 +98,62 @@ fn add_properties(call: &Call<'_>, answer: &mut Value, found: &Definition) {
     } else {
         json!({"ENVIRONMENT": {"value": "test"}})
     };
-    answer["triggers"] = if found.builds_forks {
-        json!([{
-            "triggerType": "pullRequest", "isCommentRequiredForPullRequest": false,
-            "requireCommentsForNonTeamMembersOnly": false,
-            "forks": {"enabled": true, "allowSecrets": true, "allowFullAccessToken": false}
-        }])
-    } else {
-        json!([{"triggerType": "continuousIntegration", "branchFilters": ["+refs/heads/main"]}])
+    answer["triggers"] = triggers(found.forks);
+}
+
+fn queue_status(status: QueueStatus) -> &'static str {
+    match status {
+        QueueStatus::Enabled => "enabled",
+        QueueStatus::Paused => "paused",
+        QueueStatus::Disabled => "disabled",
+    }
+}
+
+fn repository(call: &Call<'_>, found: &Definition) -> Value {
+    let repository = call.view.repository(found.repository);
+    let mut properties = json!({"reportBuildStatus": "true", "gitLfsSupport": "false", "cleanOptions": "0"});
+    // Properties are texts, also those that say yes or no.
+    if let Some(is_private) = found.is_private {
+        properties["IsPrivate"] = json!(if is_private { "True" } else { "False" });
+    }
+    let mut answer = match found.host {
+        RepositoryHost::AzureRepos => json!({
+            "id": repository.id, "name": repository.name, "type": "TfsGit",
+            "defaultBranch": repository.policy_branch
+        }),
+        RepositoryHost::GitHub => {
+            let name = format!("contoso/{}", repository.name.to_lowercase().replace(' ', "-"));
+            properties["fullName"] = json!(name);
+            properties["isFork"] = json!("False");
+            json!({
+                "id": name, "name": name, "type": "GitHub", "defaultBranch": "main",
+                "url": format!("https://github.com/{name}.git")
+            })
+        }
     };
+    answer["properties"] = properties;
+    answer["clean"] = json!(null);
+    answer["checkoutSubmodules"] = json!(false);
+    answer
+}
+
+fn triggers(intent: ForkIntent) -> Value {
+    let continuous = json!({"triggerType": "continuousIntegration", "branchFilters": ["+refs/heads/main"]});
+    let pull_request = |enabled: bool, secrets: bool, full_token: bool| {
+        json!({
+            "triggerType": "pullRequest", "settingsSourceType": 1, "branchFilters": ["+refs/heads/*"],
+            "isCommentRequiredForPullRequest": false, "requireCommentsForNonTeamMembersOnly": false,
+            "forks": {"enabled": enabled, "allowSecrets": secrets, "allowFullAccessToken": full_token}
+        })
+    };
+    match intent {
+        ForkIntent::NoPullRequests => json!([continuous]),
+        ForkIntent::OwnPullRequests => json!([pull_request(false, true, true)]),
+        ForkIntent::WithoutSecrets => json!([continuous, pull_request(true, false, false)]),
+        ForkIntent::WithFullToken => json!([pull_request(true, false, true)]),
+        ForkIntent::WithSecrets | ForkIntent::PrivateWithSecrets => json!([pull_request(true, true, false)]),
+        ForkIntent::WithSecretsBySecondTrigger => {
+            json!([continuous, pull_request(true, false, false), pull_request(true, true, true)])
+        }
+    }
 }

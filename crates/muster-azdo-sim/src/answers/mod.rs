@@ -1,13 +1,19 @@
 //! What each route answers.
 
+mod advanced_security;
+mod checks;
 mod connections;
 mod definitions;
 mod identity;
 mod library;
+mod organization;
+mod paging;
+mod people;
 mod permissions;
 mod policies;
 mod projects;
 mod repositories;
+mod rights;
 
 use axum::response::Response;
 
@@ -36,5 +42,22 @@ pub(crate) fn answer(route: Route, call: &Call<'_>) -> Result<Response, Refusal>
         Route::SecureFiles => library::list(call, ResourceKind::SecureFile),
         Route::Queues => library::list(call, ResourceKind::Queue),
         Route::Environments => library::list(call, ResourceKind::Environment),
+        Route::DeletedRepositories => repositories::deleted(call),
+        Route::AgentPools => organization::pools(call),
+        Route::Extensions => organization::extensions(call),
+        Route::OrganizationPolicies => organization::policies(call),
+        Route::OrganizationPipelineSettings => organization::hierarchy_query(call),
+        Route::AuditStreams => organization::audit_streams(call),
+        Route::UserEntitlements => people::entitlements(call),
+        Route::AccessControlLists => rights::access_control_lists(call),
+        Route::AdvancedSecurityEnablement => advanced_security::enablement(call),
+        Route::CheckConfigurations => checks::query(call),
+        Route::RoleAssignments => rights::role_assignments(call),
+        Route::SecurityNamespaces => rights::namespaces(call),
+        Route::PermissionEvaluation => rights::evaluation(call),
+        Route::Identities => rights::identities(call),
+        Route::GraphUsers => people::users(call),
+        Route::GraphGroups => people::groups(call),
+        Route::GraphMemberships => people::memberships(call),
     }
 }

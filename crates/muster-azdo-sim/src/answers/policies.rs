@@ -3,6 +3,7 @@
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::answers::paging;
 use crate::http::refusal::Refusal;
 use crate::http::{Call, with_continuation};
 use crate::world::{Configuration, Organization, Project};
@@ -16,13 +17,15 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let from = call.query.number("continuationToken")?.unwrap_or(0) as u64;
     let size =
         call.query.number("$top")?.unwrap_or(call.state.options.policy_page_size).clamp(1, LARGEST_PAGE);
+    // A token is the id of what comes next: where one lands in its page decides whether the page is short.
+    let length = paging::length(usize::try_from(from).unwrap_or_default(), size);
     let wanted_type = call.query.get("policyType").map(str::to_lowercase);
     let mut rest = call
         .view
         .configurations(project.index, from)
         .filter(|configuration| wanted_type.as_deref().is_none_or(|wanted| wanted == configuration.type_id));
     let page: Vec<_> =
-        rest.by_ref().take(size).map(|found| to_json(call, organization, project, &found)).collect();
+        rest.by_ref().take(length).map(|found| to_json(call, organization, project, &found)).collect();
     let token = rest.next().map(|configuration| configuration.id);
     Ok(with_continuation(call.list(&page), token))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::http::refusal::Refusal;
 use crate::http::{Call, with_continuation};
-use crate::world::{Organization, Project, Visibility};
+use crate::world::{Organization, Presence, Project, Visibility};
 
 const DEFAULT_PAGE: usize = 100;
 
@@ -33,7 +33,7 @@ impl ProjectReference {
             name: project.name.clone(),
             description: project.description.clone(),
             url: format!("{}/_apis/projects/{}", call.organization_url(organization), project.id),
-            state: "wellFormed",
+            state: if project.presence == Presence::Deleted { "deleted" } else { "wellFormed" },
             revision: project.revision,
             visibility: project.visibility,
             last_update_time: project.last_update_time.clone(),
@@ -41,10 +41,45 @@ impl ProjectReference {
     }
 }
 
+/// Which projects are asked for by their state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StateFilter {
+    WellFormed,
+    Deleted,
+    All,
+    /// States that no project is ever in here.
+    Other,
+}
+
+impl StateFilter {
+    fn read(call: &Call<'_>) -> Result<Self, Refusal> {
+        let Some(text) = call.query.get("stateFilter") else { return Ok(Self::WellFormed) };
+        match text.to_lowercase().as_str() {
+            "wellformed" => Ok(Self::WellFormed),
+            "deleted" => Ok(Self::Deleted),
+            "all" => Ok(Self::All),
+            "deleting" | "new" | "createpending" | "unchanged" => Ok(Self::Other),
+            _ => Err(Refusal::InvalidParameter { name: "stateFilter", value: text.to_owned() }),
+        }
+    }
+
+    fn has_well_formed(self) -> bool {
+        matches!(self, Self::WellFormed | Self::All)
+    }
+
+    fn has_deleted(self) -> bool {
+        matches!(self, Self::Deleted | Self::All)
+    }
+}
+
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let (index, organization) = call.organization()?;
-    let projects = call.view.world.projects_of(index).iter();
-    let all: Vec<_> = projects.filter(|project| call.view.sees_project(project.index)).collect();
+    let filter = StateFilter::read(call)?;
+    let is_wanted = |project: &&Project| match project.presence {
+        Presence::Deleted => filter.has_deleted(),
+        _ => filter.has_well_formed() && call.view.sees_project(project.index),
+    };
+    let all: Vec<_> = call.view.all_projects(index).filter(is_wanted).collect();
     let start = match call.query.number("continuationToken")? {
         Some(token) => token,
         None => call.query.number("$skip")?.unwrap_or(0),
@@ -66,7 +101,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Refusal> {
     let segment = call.argument(0);
     let project = call.view.find_project(index, segment);
     let project = project.ok_or_else(|| Refusal::UnknownProject { segment: segment.to_owned() })?;
-    let reference = ProjectReference::new(call, organization, call.view.world.project(project));
+    let reference = ProjectReference::new(call, organization, call.view.project(project));
     let url = reference.url.clone();
     let mut answer = json!(reference);
     answer["_links"] = json!({"self": {"href": url}});

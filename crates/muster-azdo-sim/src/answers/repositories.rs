@@ -41,7 +41,7 @@ struct Surroundings {
 
 impl Surroundings {
     fn new(call: &Call<'_>, organization: &Organization, project: ProjectIndex) -> Self {
-        let project = ProjectReference::new(call, organization, call.view.world.project(project));
+        let project = ProjectReference::new(call, organization, call.view.project(project));
         let organization_url = call.organization_url(organization);
         let project_segment = percent_encoded(&project.name);
         Self {
@@ -79,7 +79,10 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let (_, organization) = call.organization()?;
     let projects = match call.project {
         Some(project) => vec![project],
-        None => organization.projects.clone().map(ProjectIndex).collect(),
+        None => {
+            let projects = organization.projects.clone().map(ProjectIndex);
+            projects.filter(|project| call.view.sees_project(*project)).collect()
+        }
     };
     // What the answer needs is taken along: it is written long after the call is forgotten.
     let places: Vec<_> = projects
@@ -95,6 +98,28 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(call.stream(answers))
 }
 
+/// The recycle bin of a project: what was deleted and not purged.
+pub(crate) fn deleted(call: &Call<'_>) -> Result<Response, Refusal> {
+    let (_, organization) = call.organization()?;
+    let project = call.project()?;
+    let reference = ProjectReference::new(call, organization, project);
+    let all = call.view.all_repositories(project.index);
+    let list: Vec<_> = all
+        .filter(|repository| repository.presence == Presence::Deleted)
+        .map(|repository| {
+            json!({
+                "id": repository.id,
+                "name": repository.name,
+                "project": reference,
+                "deletedBy": call.author(organization, repository.index.position),
+                "createdDate": project.last_update_time,
+                "deletedDate": repository.deleted_on
+            })
+        })
+        .collect();
+    Ok(call.list(&list))
+}
+
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Refusal> {
     let (index, organization) = call.organization()?;
     let segment = call.argument(0);
@@ -102,7 +127,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Refusal> {
     let repository = found
         .filter(|repository| repository.presence == Presence::Listed)
         .ok_or_else(|| Refusal::UnknownRepository { segment: segment.to_owned() })?;
-    let answer = Surroundings::new(call, organization, repository.index.project).answer(repository);
+    let answer = Surroundings::new(call, organization, repository.project).answer(repository);
     let links = json!({"self": {"href": answer.url}, "web": {"href": answer.web_url}});
     let mut answer = json!(answer);
     answer["_links"] = links;

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::http::path::percent_encoded;
@@ -38,7 +39,7 @@ impl Call<'_> {
     /// The project. Every path of the routes that ask has one.
     pub(crate) fn project(&self) -> Result<&Project, Refusal> {
         let missing = || Refusal::UnknownProject { segment: String::new() };
-        Ok(self.view.world.project(self.project.ok_or_else(missing)?))
+        Ok(self.view.project(self.project.ok_or_else(missing)?))
     }
 
     pub(crate) fn argument(&self, place: usize) -> &str {
@@ -69,6 +70,26 @@ impl Call<'_> {
         I: Iterator<Item = T> + Send + 'static,
     {
         self.body(json_stream(values, Frame::ValueThenCount))
+    }
+
+    /// The members of `before`, and behind them a list of any length.
+    pub(crate) fn stream_in<T, I>(&self, before: &Value, member: &str, values: I) -> Response
+    where
+        T: Serialize,
+        I: Iterator<Item = T> + Send + 'static,
+    {
+        self.body(json_stream(values, Frame::after(before, member)))
+    }
+
+    /// What was posted.
+    pub(crate) fn posted<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Refusal::InvalidParameter { name: "body", value: error.to_string() })
+    }
+
+    /// A page for people.
+    pub(crate) fn page(&self, html: &'static str) -> Response {
+        ([(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
     }
 
     /// A reference to one of the few people who made things.

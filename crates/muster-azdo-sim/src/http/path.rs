@@ -14,6 +14,9 @@ pub(crate) struct Target {
     pub(crate) arguments: Vec<String>,
 }
 
+/// Stands before the organization in paths of Advanced Security, which has a host of its own.
+const ADVANCED_SECURITY_HOST: &str = "advsec";
+
 /// Where a path cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathError {
@@ -27,6 +30,18 @@ impl Target {
     pub(crate) fn read(path: &str) -> Result<Self, PathError> {
         let segments = path.split('/').filter(|segment| !segment.is_empty()).map(percent_decoded);
         let segments = segments.collect::<Option<Vec<String>>>().ok_or(PathError::Encoding)?;
+        // Every host is below one URL; that of Advanced Security has a folder of its own.
+        let segments = match segments.as_slice() {
+            [host, rest @ ..] if host.eq_ignore_ascii_case(ADVANCED_SECURITY_HOST) => rest.to_vec(),
+            _ => segments,
+        };
+        if let [organization, settings, page] = segments.as_slice()
+            && settings.eq_ignore_ascii_case("_settings")
+            && page.eq_ignore_ascii_case("organizationPolicy")
+        {
+            let (organization, route) = (Some(organization.clone()), Route::OrganizationPolicies);
+            return Ok(Self { organization, project: None, route, arguments: Vec::new() });
+        }
         let marker = segments.iter().position(|segment| segment.eq_ignore_ascii_case("_apis"));
         let marker = marker.filter(|place| *place <= 2).ok_or(PathError::Unknown)?;
         let (before, after) = segments.split_at(marker);
@@ -81,12 +96,45 @@ impl Place {
             (Self::Project, ["distributedtask" | "pipelines", "environments"]) => {
                 Some((Route::Environments, 2))
             }
+            (Self::Project, ["git", "recyclebin", "repositories"]) => Some((Route::DeletedRepositories, 3)),
+            (Self::Project, ["git", "deletedrepositories"]) => Some((Route::DeletedRepositories, 2)),
+            (Self::Project, ["pipelines", "checks", "queryconfigurations"]) => {
+                Some((Route::CheckConfigurations, 3))
+            }
+            (Self::Organization | Self::Project, ["management", "enablement"]) => {
+                Some((Route::AdvancedSecurityEnablement, 2))
+            }
+            (Self::Organization, words) => organization_route(words),
             _ => None,
         }
     }
 }
 
-fn percent_decoded(segment: &str) -> Option<String> {
+/// Routes of an organization's settings, rights and people.
+fn organization_route(words: &[&str]) -> Option<(Route, usize)> {
+    match words {
+        ["distributedtask", "pools"] => Some((Route::AgentPools, 2)),
+        ["extensionmanagement", "installedextensions"] => Some((Route::Extensions, 2)),
+        ["contribution", "hierarchyquery"] => Some((Route::OrganizationPipelineSettings, 2)),
+        ["audit", "streams"] => Some((Route::AuditStreams, 2)),
+        ["userentitlements"] => Some((Route::UserEntitlements, 1)),
+        ["accesscontrollists", _] => Some((Route::AccessControlLists, 1)),
+        // The scope is an argument, and so is what follows it: `{scope}/roleassignments/resources/{id}`.
+        ["securityroles", "scopes", _, "roleassignments", "resources", _] => {
+            Some((Route::RoleAssignments, 2))
+        }
+        ["securitynamespaces"] | ["securitynamespaces", _] => Some((Route::SecurityNamespaces, 1)),
+        ["security", "permissionevaluationbatch"] => Some((Route::PermissionEvaluation, 2)),
+        ["identities"] => Some((Route::Identities, 1)),
+        ["graph", "users"] => Some((Route::GraphUsers, 2)),
+        ["graph", "groups"] => Some((Route::GraphGroups, 2)),
+        ["graph", "memberships", _] => Some((Route::GraphMemberships, 2)),
+        _ => None,
+    }
+}
+
+/// Decodes a segment of a path; `None` where the encoding is broken, or not UTF-8.
+pub(crate) fn percent_decoded(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -140,6 +188,31 @@ mod tests {
         assert_eq!(target.arguments, ["endpoint", "5"]);
         assert_eq!(Target::read("/o/_apis/projects/My%20One").unwrap().arguments, ["My One"]);
         assert_eq!(Target::read("/_apis/profile/profiles/me").unwrap().arguments, ["me"]);
+        let roles =
+            "/o/_apis/securityroles/scopes/distributedtask.variablegroup/roleassignments/resources/p%247";
+        let target = Target::read(roles).unwrap();
+        assert_eq!(target.route, Route::RoleAssignments);
+        assert_eq!(
+            (target.arguments[0].as_str(), target.arguments[3].as_str()),
+            ("distributedtask.variablegroup", "p$7")
+        );
+    }
+
+    #[test]
+    fn settings_pages_and_the_host_of_advanced_security_are_below_the_same_url() {
+        let page = Target::read("/Contoso/_settings/organizationPolicy").unwrap();
+        assert_eq!(
+            (page.route, page.organization.as_deref()),
+            (Route::OrganizationPolicies, Some("Contoso"))
+        );
+        for (path, project) in [
+            ("/advsec/o/_apis/management/enablement", None),
+            ("/advsec/o/p/_apis/Management/Enablement", Some("p")),
+        ] {
+            let target = Target::read(path).unwrap();
+            assert_eq!(target.route, Route::AdvancedSecurityEnablement);
+            assert_eq!((target.organization.as_deref(), target.project.as_deref()), (Some("o"), project));
+        }
     }
 
     #[test]

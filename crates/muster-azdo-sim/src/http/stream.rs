@@ -5,14 +5,17 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use futures::stream;
 use serde::Serialize;
+use serde_json::Value;
 
 /// What stands around the items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// `[…]`
     Bare,
     /// `{"value":[…],"count":n}`: the number is known when the items are written.
     ValueThenCount,
+    /// An object of which the list is the last member; this is what stands before its first item.
+    LastMember { opening: String },
 }
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -70,17 +73,27 @@ impl<T: Serialize, I: Iterator<Item = T>> Iterator for Chunks<I> {
 }
 
 impl Frame {
-    fn opening(self) -> &'static str {
+    /// The frame of an object with the members of `before` and then a list.
+    pub(crate) fn after(before: &Value, member: &str) -> Self {
+        let before = before.to_string();
+        let members = &before[1..before.len() - 1];
+        let comma = if members.is_empty() { "" } else { "," };
+        Self::LastMember { opening: format!("{{{members}{comma}\"{member}\":[") }
+    }
+
+    fn opening(&self) -> &str {
         match self {
             Self::Bare => "[",
             Self::ValueThenCount => "{\"value\":[",
+            Self::LastMember { opening } => opening,
         }
     }
 
-    fn closing(self, count: usize) -> String {
+    fn closing(&self, count: usize) -> String {
         match self {
             Self::Bare => "]".to_owned(),
             Self::ValueThenCount => format!("],\"count\":{count}}}"),
+            Self::LastMember { .. } => "]}".to_owned(),
         }
     }
 }
@@ -100,6 +113,12 @@ mod tests {
     fn a_list_of_any_length_is_one_document() {
         assert_eq!(written(0, Frame::Bare).0, "[]");
         assert_eq!(written(2, Frame::ValueThenCount).0, "{\"value\":[\"item 0\",\"item 1\"],\"count\":2}");
+        let before = serde_json::json!({"inner": {"a": 1}});
+        assert_eq!(
+            written(1, Frame::after(&before, "list")).0,
+            "{\"inner\":{\"a\":1},\"list\":[\"item 0\"]}"
+        );
+        assert_eq!(written(0, Frame::after(&serde_json::json!({}), "list")).0, "{\"list\":[]}");
         let (text, chunks) = written(50_000, Frame::Bare);
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap().len(), 50_000);
         assert!(chunks > 5);

@@ -38,9 +38,9 @@ impl World {
 
     fn truth(&self, key: &str, id: &Value) -> Option<Truth> {
         let truths = self.fixture.simulator.truth();
-        truths
-            .into_iter()
-            .find(|truth| truth.assessment_key == key && truth.resource.id.to_string() == text(id))
+        truths.into_iter().find(|truth| {
+            truth.assessment_key == key && truth.resource.id == *id.to_string().trim_matches('"')
+        })
     }
 
     fn state(&self, key: &str, id: &Value) -> Option<TruthState> {

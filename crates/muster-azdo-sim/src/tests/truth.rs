@@ -62,45 +62,162 @@ fn judge_settings(settings: &Value) -> TruthState {
     })
 }
 
+/// What a secret needs to stay with the pipeline: the project keeps it there, or no trigger lets it go.
+fn judge_pipeline(definition: &Value, settings: &Value) -> TruthState {
+    if definition["queueStatus"] == "disabled" {
+        return TruthState::NotApplicable;
+    }
+    let switch = |key: &str| settings.get(key).and_then(Value::as_bool);
+    let protection = switch("forkProtectionEnabled");
+    let is_protected = (protection == Some(true) && switch("buildsEnabledForForks") == Some(false))
+        || (switch("enforceNoAccessToSecretsFromForks") == Some(true) && protection != Some(false));
+    let is_private = definition["repository"]["properties"]["IsPrivate"] == "True";
+    let lets_secrets_go = |trigger: &Value| {
+        trigger["triggerType"] == "pullRequest"
+            && trigger["forks"]["enabled"] == true
+            && trigger["forks"]["allowSecrets"] == true
+    };
+    let is_exposed = definition["triggers"].as_array().unwrap().iter().any(lets_secrets_go);
+    healthy_if(!is_exposed || is_private || is_protected)
+}
+
+fn judge_connection_kind(connection: &Value) -> TruthState {
+    match text(&connection["type"]) {
+        "azure" => TruthState::Unhealthy,
+        "azurerm" => TruthState::Healthy,
+        _ => TruthState::NotApplicable,
+    }
+}
+
+fn judge_group(group: &Value, is_open: bool) -> TruthState {
+    let variables = group["variables"].as_object().unwrap();
+    let has_secret = variables.values().any(|variable| variable["isSecret"] == true);
+    if group["type"] == "AzureKeyVault" || has_secret {
+        healthy_if(!is_open)
+    } else {
+        TruthState::NotApplicable
+    }
+}
+
+/// Whether both products are on, by repository.
+async fn advanced_security(fixture: &Fixture, organization: &str) -> BTreeMap<String, bool> {
+    let path = format!("/advsec/{organization}/_apis/management/enablement?api-version=7.2-preview.3");
+    let answer = fixture.json(&path).await;
+    let is_on = |one: &Value| {
+        one["codeSecurityFeatures"]["codeSecurityEnabled"] == true
+            && one["secretProtectionFeatures"]["secretProtectionEnabled"] == true
+    };
+    let list = answer["reposEnablementStatus"].as_array().unwrap();
+    list.iter().map(|one| (text(&one["repositoryId"]).to_owned(), is_on(one))).collect()
+}
+
+/// One project, looked at from outside.
+struct Place<'test> {
+    fixture: &'test Fixture,
+    project: String,
+    base: String,
+    opinion: &'test mut Opinion,
+}
+
+impl Place<'_> {
+    fn say(&mut self, id: &str, key: &'static str, state: TruthState) {
+        self.opinion.insert((self.project.clone(), id.to_owned(), key), state);
+    }
+
+    async fn list(&self, path: &str) -> Vec<Value> {
+        self.fixture.all(&format!("{}/{path}", self.base)).await
+    }
+
+    async fn is_open(&self, kind: &str, id: &str) -> bool {
+        let path =
+            format!("{}/pipelines/pipelinepermissions/{kind}/{id}?api-version=7.1-preview.1", self.base);
+        self.fixture.json(&path).await["allPipelines"]["authorized"] == true
+    }
+
+    async fn judge_repositories(&mut self, security: &BTreeMap<String, bool>) {
+        let policies = self.list("policy/configurations").await;
+        for repository in self.list("git/repositories").await {
+            let [two, own] = judge_repository(&repository, &policies);
+            let id = text(&repository["id"]);
+            self.say(id, assessment::TWO_REVIEWERS, two);
+            self.say(id, assessment::NO_SELF_APPROVAL, own);
+            let is_secured = match repository["isDisabled"] == true {
+                true => TruthState::NotApplicable,
+                false => healthy_if(security[id]),
+            };
+            self.say(id, assessment::ADVANCED_SECURITY, is_secured);
+        }
+    }
+
+    async fn judge_pipelines(&mut self) {
+        let settings = self.fixture.json(&format!("{}/build/generalsettings", self.base)).await;
+        let project = self.project.clone();
+        self.say(&project, assessment::NO_CLASSIC_PIPELINES, judge_settings(&settings));
+        let path = "build/definitions?includeAllProperties=true&queryOrder=definitionNameAscending";
+        for definition in self.list(path).await {
+            let state = judge_pipeline(&definition, &settings);
+            self.say(&definition["id"].to_string(), assessment::NO_SECRETS_FOR_FORKS, state);
+        }
+    }
+
+    async fn judge_connections(&mut self) {
+        for connection in self.list("serviceendpoint/endpoints").await {
+            let id = text(&connection["id"]);
+            let is_open = self.is_open("endpoint", id).await;
+            self.say(id, assessment::NO_OPEN_CONNECTION, healthy_if(!is_open));
+            self.say(id, assessment::NO_CLASSIC_CONNECTION, judge_connection_kind(&connection));
+        }
+    }
+
+    async fn judge_library(&mut self) {
+        for group in self.list("distributedtask/variablegroups").await {
+            let id = group["id"].to_string();
+            let is_open = self.is_open("variablegroup", &id).await;
+            self.say(&id, assessment::NO_OPEN_VARIABLE_GROUP, judge_group(&group, is_open));
+        }
+        for file in self.list("distributedtask/securefiles").await {
+            let id = text(&file["id"]);
+            let is_open = self.is_open("securefile", id).await;
+            self.say(id, assessment::NO_OPEN_SECURE_FILE, healthy_if(!is_open));
+        }
+    }
+}
+
 async fn second_opinion(fixture: &Fixture) -> Opinion {
     let mut opinion = Opinion::new();
+    let mut security = BTreeMap::new();
+    for organization in fixture.simulator.organizations() {
+        security.extend(advanced_security(fixture, &organization).await);
+    }
     for (organization, project) in fixture.projects().await {
         let project = text(&project["id"]).to_owned();
         let base = format!("/{organization}/{project}/_apis");
-        let policies = fixture.all(&format!("{base}/policy/configurations")).await;
-        for repository in fixture.all(&format!("{base}/git/repositories")).await {
-            let [two, own] = judge_repository(&repository, &policies);
-            let id = text(&repository["id"]);
-            opinion.insert((project.clone(), id.to_owned(), assessment::TWO_REVIEWERS), two);
-            opinion.insert((project.clone(), id.to_owned(), assessment::NO_SELF_APPROVAL), own);
-        }
-        let settings = fixture.json(&format!("{base}/build/generalsettings")).await;
-        let key = (project.clone(), project.clone(), assessment::NO_CLASSIC_PIPELINES);
-        opinion.insert(key, judge_settings(&settings));
-        for connection in fixture.all(&format!("{base}/serviceendpoint/endpoints")).await {
-            let id = text(&connection["id"]).to_owned();
-            let path =
-                format!("{base}/pipelines/pipelinepermissions/endpoint/{id}?api-version=7.1-preview.1");
-            let is_open = fixture.json(&path).await["allPipelines"]["authorized"] == true;
-            opinion.insert((project.clone(), id, assessment::NO_OPEN_CONNECTION), healthy_if(!is_open));
-        }
+        let mut place = Place { fixture, project, base, opinion: &mut opinion };
+        place.judge_repositories(&security).await;
+        place.judge_pipelines().await;
+        place.judge_connections().await;
+        place.judge_library().await;
     }
     opinion
 }
 
+const KEYS: [&str; 9] = [
+    assessment::TWO_REVIEWERS,
+    assessment::NO_SELF_APPROVAL,
+    assessment::NO_CLASSIC_PIPELINES,
+    assessment::NO_OPEN_CONNECTION,
+    assessment::ADVANCED_SECURITY,
+    assessment::NO_SECRETS_FOR_FORKS,
+    assessment::NO_OPEN_SECURE_FILE,
+    assessment::NO_OPEN_VARIABLE_GROUP,
+    assessment::NO_CLASSIC_CONNECTION,
+];
+
 fn as_opinion(truths: Vec<Truth>) -> Opinion {
-    let key_of = |truth: &Truth| {
-        let keys = [
-            assessment::TWO_REVIEWERS,
-            assessment::NO_SELF_APPROVAL,
-            assessment::NO_CLASSIC_PIPELINES,
-            assessment::NO_OPEN_CONNECTION,
-        ];
-        keys.into_iter().find(|key| *key == truth.assessment_key).unwrap()
-    };
+    let key_of = |truth: &Truth| KEYS.into_iter().find(|key| *key == truth.assessment_key).unwrap();
     let entry = |truth: Truth| {
-        let resource = &truth.resource;
-        ((resource.project_id.to_string(), resource.id.to_string(), key_of(&truth)), truth.state)
+        let key = key_of(&truth);
+        ((truth.resource.project_id.to_string(), truth.resource.id, key), truth.state)
     };
     let count = truths.len();
     let opinion: Opinion = truths.into_iter().map(entry).collect();

@@ -27,11 +27,24 @@ pub(crate) struct Connection {
     pub(crate) is_open: bool,
 }
 
-const KINDS: [(usize, (&str, &str)); 6] = [
+/// How a connection reaches Azure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AzureAccess {
+    /// By the interface of classic resources.
+    Classic,
+    /// By Azure Resource Manager.
+    ResourceManager,
+}
+
+/// Type and authorization scheme. `azure` is the classic kind that came before `azurerm`.
+const KINDS: [(usize, (&str, &str)); 9] = [
     (30, ("azurerm", "WorkloadIdentityFederation")),
     (18, ("azurerm", "ServicePrincipal")),
     (6, ("azurerm", "ManagedServiceIdentity")),
-    (18, ("github", "Token")),
+    (4, ("azurerm", "Certificate")),
+    (8, ("azure", "Certificate")),
+    (4, ("azure", "UsernamePassword")),
+    (16, ("github", "Token")),
     (16, ("dockerregistry", "UsernamePassword")),
     (12, ("generic", "UsernamePassword")),
 ];
@@ -73,6 +86,15 @@ impl Connection {
             is_ready: draw.percent(96),
             created: moment(&mut draw),
             is_open: is_open(world, index),
+        }
+    }
+
+    /// How it reaches Azure, if it does.
+    pub(crate) fn azure_access(&self) -> Option<AzureAccess> {
+        match self.type_name {
+            "azure" => Some(AzureAccess::Classic),
+            "azurerm" => Some(AzureAccess::ResourceManager),
+            _ => None,
         }
     }
 

@@ -1,15 +1,22 @@
 //! The generated world: derived from the seed, item by item, whenever it is asked for. Only organizations and
 //! projects are kept in memory; repositories, policies and all else are computed while they are written out.
 
+mod access_control;
+mod advanced_security;
 mod changes;
+pub(crate) mod checks;
 mod connection;
 mod definition;
 mod draw;
+mod forks;
 mod layout;
 mod library;
 mod names;
+pub(crate) mod organization_settings;
+mod people;
 mod policy;
 mod policy_noise;
+mod pool;
 mod repository;
 mod reviewers;
 mod rights;
@@ -22,15 +29,21 @@ use chrono::{DateTime, SecondsFormat, TimeDelta};
 use serde::Serialize;
 use uuid::Uuid;
 
+pub(crate) use access_control::{AccessControlList, GIT_NAMESPACE, of_git as access_control_lists_of_git};
+pub(crate) use advanced_security::AdvancedSecurity;
 pub(crate) use changes::{Changes, RepositoryChange};
-pub(crate) use connection::{Connection, ConnectionIndex};
-pub(crate) use definition::{Definition, Process};
+pub(crate) use connection::{AzureAccess, Connection, ConnectionIndex};
+pub(crate) use definition::{Definition, DefinitionIndex, Process, QueueStatus, RepositoryHost};
 pub(crate) use draw::{Draw, Topic};
-pub(crate) use library::{LibraryResource, ResourceKind};
+pub use forks::ForkIntent;
+pub(crate) use forks::ForkProtection;
+pub(crate) use library::{LibraryResource, ResourceKind, Secrets};
+pub(crate) use people::{Group, GroupRole, Person};
 pub(crate) use policy::{Configuration, MINIMUM_REVIEWERS};
+pub(crate) use pool::AgentPool;
 pub(crate) use repository::{Presence, Repository, RepositoryIndex};
-pub(crate) use reviewers::Regime;
 pub use reviewers::ReviewerIntent;
+pub(crate) use reviewers::{Effect, Regime};
 pub(crate) use rights::ReadingRights;
 pub(crate) use settings::SettingsIntent;
 pub(crate) use view::View;
@@ -81,6 +94,7 @@ pub(crate) struct Project {
     pub(crate) first_repository: usize,
     pub(crate) regime: Regime,
     pub(crate) settings: SettingsIntent,
+    pub(crate) presence: Presence,
 }
 
 /// The published specification knows two; real answers have three.
@@ -143,25 +157,9 @@ impl World {
         self.organization(self.project(project).organization)
     }
 
-    pub(crate) fn projects_of(&self, organization: OrganizationIndex) -> &[Project] {
-        &self.projects[self.organization(organization).projects.clone()]
-    }
-
     pub(crate) fn find_organization(&self, name: &str) -> Option<OrganizationIndex> {
         let same = |organization: &Organization| organization.name.eq_ignore_ascii_case(name);
         self.organizations.iter().position(same).map(OrganizationIndex)
-    }
-
-    /// Finds a project by its id or its name, as every path may name it.
-    pub(crate) fn find_project(
-        &self,
-        organization: OrganizationIndex,
-        segment: &str,
-    ) -> Option<ProjectIndex> {
-        let id = Uuid::parse_str(segment).ok();
-        let name = segment.to_lowercase();
-        let same = |project: &&Project| id == Some(project.id) || project.name.to_lowercase() == name;
-        self.projects_of(organization).iter().find(same).map(|project| project.index)
     }
 }
 
@@ -189,6 +187,7 @@ impl Project {
             first_repository: 0,
             regime: Regime::plant(seed, index),
             settings: SettingsIntent::plant(seed, index),
+            presence: Presence::Listed,
         }
     }
 }
@@ -204,6 +203,8 @@ pub(crate) fn moment(draw: &mut Draw) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn world(seed: u64) -> World {
@@ -219,14 +220,15 @@ mod tests {
 
     #[test]
     fn a_project_is_found_by_name_in_any_case_and_by_id() {
-        let world = world(1);
-        for project in &world.projects {
-            let by_name = world.find_project(project.organization, &project.name.to_uppercase());
+        let view =
+            View { world: Arc::new(world(1)), changes: Arc::default(), rights: ReadingRights::default() };
+        for project in &view.world.projects {
+            let by_name = view.find_project(project.organization, &project.name.to_uppercase());
             assert_eq!(by_name, Some(project.index));
-            let by_id = world.find_project(project.organization, &project.id.to_string());
+            let by_id = view.find_project(project.organization, &project.id.to_string());
             assert_eq!(by_id, Some(project.index));
         }
-        assert_eq!(world.find_project(OrganizationIndex(0), "no such project"), None);
+        assert_eq!(view.find_project(OrganizationIndex(0), "no such project"), None);
     }
 
     #[test]

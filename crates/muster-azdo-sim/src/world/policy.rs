@@ -95,7 +95,7 @@ pub(crate) fn of_repository(world: &World, project: &Project, repository: &Repos
 
 fn own_policies(repository: &Repository) -> Vec<Reviewers> {
     let here = Some(repository.id);
-    let branch = repository.policy_branch();
+    let branch = repository.policy_branch;
     let plan = |minimum, author_counts| Reviewers {
         minimum,
         author_counts,

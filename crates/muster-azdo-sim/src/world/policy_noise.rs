@@ -61,7 +61,7 @@ pub(super) fn for_repository(
 ) {
     let key = [repository.index.project.0, repository.index.position];
     let mut draw = Draw::new(world.seed, Topic::PolicyNoise, &key);
-    let here = Scope::Exact { repository: Some(repository.id), branch: repository.policy_branch() };
+    let here = Scope::Exact { repository: Some(repository.id), branch: repository.policy_branch };
     if draw.percent(25) {
         let settings = object(&json!({
             "buildDefinitionId": 1 + draw.below(500),

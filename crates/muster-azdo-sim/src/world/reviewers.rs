@@ -133,6 +133,16 @@ impl ReviewerIntent {
     }
 }
 
+impl ReviewerIntent {
+    /// What is achieved for a branch that the policies were not written for: only those for every branch help.
+    pub(crate) fn effect_elsewhere(self) -> Effect {
+        match self {
+            Self::EveryBranch | Self::None => self.effect(),
+            _ => Effect::both(Defect::WrongBranch),
+        }
+    }
+}
+
 impl Regime {
     pub(crate) fn plant(seed: u64, project: ProjectIndex) -> Self {
         Draw::new(seed, Topic::ProjectRegime, &[project.0]).weighted(&[

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::truth::Defect;
-use crate::world::{Draw, ProjectIndex, Topic};
+use crate::world::{Draw, ForkProtection, ProjectIndex, Topic};
 
 /// What was planted about classic pipelines, and in which shape the project tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) struct SettingsIntent {
     pub(crate) shape: SettingsShape,
     pub(crate) build_disabled: bool,
     pub(crate) release_disabled: bool,
+    /// What the project does about builds of forks, for all its pipelines.
+    pub(crate) forks: ForkProtection,
 }
 
 /// Which keys the answer has.
@@ -22,8 +24,8 @@ pub(crate) enum SettingsShape {
     Older,
 }
 
-/// Settings that say nothing about classic pipelines; the newer ones are absent from the older shape.
-const OTHER_SETTINGS: [(&str, bool); 17] = [
+/// Settings that nothing was planted about; the newer ones are absent from the older shape.
+const OTHER_SETTINGS: [(&str, bool); 14] = [
     ("enforceReferencedRepoScopedToken", false),
     ("enforceJobAuthScope", false),
     ("enforceJobAuthScopeForReleases", false),
@@ -31,13 +33,10 @@ const OTHER_SETTINGS: [(&str, bool); 17] = [
     ("publishPipelineMetadata", false),
     ("statusBadgesArePrivate", false),
     ("auditEnforceSettableVar", false),
-    ("buildsEnabledForForks", true),
     ("disableImpliedYAMLCiTrigger", true),
     ("enableShellTasksArgsSanitizing", true),
     ("enableShellTasksArgsSanitizingAudit", true),
     ("enforceJobAuthScopeForForks", true),
-    ("enforceNoAccessToSecretsFromForks", true),
-    ("forkProtectionEnabled", true),
     ("isCommentRequiredForPullRequest", true),
     ("requireCommentsForNonTeamMemberAndNonContributors", true),
     ("requireCommentsForNonTeamMembersOnly", true),
@@ -52,6 +51,7 @@ impl SettingsIntent {
                 shape: SettingsShape::Older,
                 build_disabled: disabled,
                 release_disabled: disabled,
+                forks: ForkProtection::plant_older(&mut draw),
             };
         }
         let (build_disabled, release_disabled) = draw.weighted(&[
@@ -60,7 +60,8 @@ impl SettingsIntent {
             (10, (false, true)),
             (30, (false, false)),
         ]);
-        Self { shape: SettingsShape::Full, build_disabled, release_disabled }
+        let forks = ForkProtection::plant(&mut draw);
+        Self { shape: SettingsShape::Full, build_disabled, release_disabled, forks }
     }
 
     /// The same shape with both kinds of classic pipelines switched.
@@ -86,6 +87,7 @@ impl SettingsIntent {
             set("disableClassicBuildPipelineCreation", self.build_disabled);
             set("disableClassicReleasePipelineCreation", self.release_disabled);
         }
+        self.forks.switches().iter().for_each(|(key, value)| drop(set(key, *value)));
         for (key, is_newer) in OTHER_SETTINGS {
             let value = draw.percent(60);
             if self.shape == SettingsShape::Full || !is_newer {
@@ -102,17 +104,27 @@ mod tests {
 
     #[test]
     fn the_full_shape_has_twenty_booleans_and_the_older_one_no_newer_key() {
-        let full =
-            SettingsIntent { shape: SettingsShape::Full, build_disabled: true, release_disabled: false };
+        let full = SettingsIntent {
+            shape: SettingsShape::Full,
+            build_disabled: true,
+            release_disabled: false,
+            forks: ForkProtection::Lax,
+        };
         let json = full.to_json(1, ProjectIndex(0));
         assert_eq!(json.len(), 20);
         assert_eq!(json["disableClassicBuildPipelineCreation"], true);
         assert_eq!(json["disableClassicReleasePipelineCreation"], false);
-        let older =
-            SettingsIntent { shape: SettingsShape::Older, build_disabled: true, release_disabled: true };
+        let older = SettingsIntent {
+            shape: SettingsShape::Older,
+            build_disabled: true,
+            release_disabled: true,
+            forks: ForkProtection::OlderOff,
+        };
         let json = older.to_json(1, ProjectIndex(0));
         assert_eq!(json["disableClassicPipelineCreation"], true);
         assert!(!json.contains_key("disableClassicBuildPipelineCreation"));
+        assert!(!json.contains_key("buildsEnabledForForks"));
+        assert_eq!(json["forkProtectionEnabled"], false);
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn truths(simulator: &RunningSimulator, key: &str) -> BTreeMap<(ProjectId, Strin
         .truth()
         .into_iter()
         .filter(of_key)
-        .map(|truth| ((ProjectId(truth.resource.project_id), truth.resource.id.to_string()), truth.state))
+        .map(|truth| ((ProjectId(truth.resource.project_id), truth.resource.id), truth.state))
         .collect()
 }
 
@@ -123,8 +123,8 @@ async fn projects_repositories_and_policies_agree_with_what_is_true() {
     let of_kind = |truth: &&Truth| truth.resource.kind == TruthKind::Repository;
     let truth = simulator.truth();
     let true_repositories: BTreeSet<_> =
-        truth.iter().filter(of_kind).map(|truth| truth.resource.id).collect();
-    assert_eq!(listed.iter().map(|item| item.id.0).collect::<BTreeSet<_>>(), true_repositories);
+        truth.iter().filter(of_kind).map(|truth| truth.resource.id.clone()).collect();
+    assert_eq!(listed.iter().map(|item| item.id.to_string()).collect::<BTreeSet<_>>(), true_repositories);
 
     let expected = truths(&simulator, assessment::TWO_REVIEWERS);
     let mut judged = 0;
