@@ -35,7 +35,8 @@ impl Assessments {
                 count(*) AS assessments \
              FROM assessment a JOIN resource r ON r.id = a.resource_id {JOINS} WHERE {conditions} \
              GROUP BY a.connector_id, r.organization_id, o.name, a.recommendation, a.state \
-             ORDER BY o.name, r.organization_id, a.connector_id, a.recommendation, a.state"
+             ORDER BY o.name, r.organization_id, a.connector_id, a.recommendation, a.state",
+            conditions = conditions.join(" AND ")
         );
         let rows = self.store.reader().all("assessment", &statement, parameters).await?;
         rows.iter()

@@ -5,7 +5,7 @@ mod list;
 mod row;
 
 pub use groups::AssessmentGroup;
-pub use list::{AssessmentFilter, AssessmentOrder, AssessmentView};
+pub use list::{AssessmentFilter, AssessmentOrder, AssessmentPage, AssessmentView};
 
 use crate::Store;
 use crate::changes::AssessmentId;

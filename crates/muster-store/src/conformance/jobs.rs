@@ -2,7 +2,6 @@
 
 use super::fixtures::{claim, claimed, dispatch, enqueue_one, finish, job, sync, uuid};
 use super::{Bench, on_both};
-use crate::StoreError;
 use crate::ledger::{End, JobFilter, REQUESTED_PRIORITY};
 use muster_domain::job::{JobKind, JobState, JobSubject, Role, WaitingReason};
 use muster_domain::{ConnectorId, CredentialId, JobId};
@@ -21,7 +20,6 @@ on_both!(
     tickets_that_were_not_published_are_put_back,
     lost_tickets_are_made_anew,
     jobs_are_parked_and_released_with_their_credential,
-    people_retry_and_cancel,
     what_is_counted_and_when_all_is_done,
     only_what_was_done_long_ago_is_pruned,
 );
@@ -161,25 +159,6 @@ async fn jobs_are_parked_and_released_with_their_credential(bench: Bench) {
     assert!(dispatch(&bench.store, Role::Sync).await.is_empty(), "a new wish does not release it");
     assert_eq!(ledger.release_auth(credential).await.expect("release"), 1);
     assert_eq!(dispatch(&bench.store, Role::Sync).await.len(), 1);
-}
-
-async fn people_retry_and_cancel(bench: Bench) {
-    let ledger = bench.store.ledger();
-    let claimed = claimed(&bench.store, sync("contoso", 1)).await;
-    let job = claimed.lease.job_id;
-    let dead = End::Dead { class: "bad".to_owned(), message: "no".to_owned() };
-    finish(&bench.store, &claimed, dead).await;
-    ledger.retry(job).await.expect("retry");
-    assert!(matches!(ledger.cancel(job).await, Ok(())));
-    assert!(matches!(ledger.cancel(job).await, Err(StoreError::Conflict { .. })), "it is over");
-    let live = enqueue_one(&bench.store, sync("contoso", 1)).await;
-    assert_ne!(live, job);
-    assert!(matches!(ledger.retry(job).await, Err(StoreError::Conflict { .. })), "a live job does the same");
-    assert!(matches!(ledger.retry(JobId(uuid(3))).await, Err(StoreError::NotFound { .. })));
-    let tickets = dispatch(&bench.store, Role::Sync).await;
-    let running = claim(&bench.store, &tickets, false).await.pop().expect("claimed");
-    ledger.cancel(live).await.expect("cancel");
-    assert_eq!(ledger.renew(&[running.lease], super::fixtures::LEASE).await.expect("renew"), [running.lease]);
 }
 
 async fn what_is_counted_and_when_all_is_done(bench: Bench) {

@@ -9,6 +9,7 @@ mod events;
 mod finishes;
 mod fixtures;
 mod inventory;
+mod job_control;
 mod jobs;
 mod races;
 mod schema;

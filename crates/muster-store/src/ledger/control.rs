@@ -1,6 +1,7 @@
 //! What people and connectors decide about jobs.
 
-use super::Ledger;
+use super::row::{VIEW_COLUMNS, view};
+use super::{JobView, Ledger};
 use crate::error::StoreError;
 use crate::session::{Session, values};
 use muster_domain::job::{JobKind, JobState};
@@ -36,59 +37,132 @@ impl Ledger {
             .await
     }
 
-    /// Makes a dead or cancelled job pending anew, with all its attempts; a pending one is due at once.
+    /// Makes a job due now, with all its attempts: one that is dead or cancelled, or one that waits. What is already
+    /// on its way to a worker stays so.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] where it is running, done, or where a live job for the
-    /// same work exists.
-    pub async fn retry(&self, job: JobId) -> Result<(), StoreError> {
-        let state = self.change(job, RETRY).await?;
-        match state {
-            None => Ok(()),
-            Some(state) => {
-                Err(StoreError::conflict(format!("the job {job} is {state}: it cannot be retried")))
-            }
-        }
+    /// [`JobControlError`].
+    pub async fn retry(&self, job: JobId, reason: &str) -> Result<JobView, JobControlError> {
+        self.change(job, JobDeed::Retry, reason).await
     }
 
-    /// Cancels a live job; a running one finds its lease gone.
+    /// Cancels a live job; a running one finds its lease gone. One that is cancelled stays so.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] where it is over.
-    pub async fn cancel(&self, job: JobId) -> Result<(), StoreError> {
-        let state = self.change(job, CANCEL).await?;
-        match state {
-            None => Ok(()),
-            Some(state) => Err(StoreError::conflict(format!("the job {job} is already {state}"))),
-        }
+    /// [`JobControlError`].
+    pub async fn cancel(&self, job: JobId, reason: &str) -> Result<JobView, JobControlError> {
+        self.change(job, JobDeed::Cancel, reason).await
     }
 
-    /// Runs a statement on one job; its state where the statement did not apply.
-    async fn change(&self, job: JobId, statement: &'static str) -> Result<Option<JobState>, StoreError> {
-        self.store
-            .transaction(|session| async move {
-                if session.run(statement, values![job.0]).await? > 0 {
-                    return Ok(None);
-                }
-                let row = session
-                    .one("job", "SELECT id, state FROM job WHERE id = $1", values![job.0])
-                    .await?
-                    .ok_or_else(|| StoreError::not_found("job", &job))?;
-                row.parse("state", JobState::parse).map(Some)
-            })
-            .await
+    async fn change(&self, job: JobId, deed: JobDeed, reason: &str) -> Result<JobView, JobControlError> {
+        let answer = self
+            .store
+            .transaction(|session| async move { change(&session, job, deed, reason).await })
+            .await?;
+        match answer {
+            Answer::NoSuchJob => Err(JobControlError::NotFound(job)),
+            Answer::WrongState(state) => Err(JobControlError::WrongState { job, state, deed }),
+            Answer::SameWorkIsLive(live) => Err(JobControlError::SameWorkIsLive { job, live }),
+            Answer::Stands(view) => Ok(*view),
+        }
     }
 }
 
+/// What a person does with a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobDeed {
+    /// It is to run now.
+    Retry,
+    /// It is not wanted any more.
+    Cancel,
+}
+
+impl JobDeed {
+    /// What was done, in the note of the job.
+    fn past(self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Cancel => "cancelled",
+        }
+    }
+}
+
+/// Why a job cannot be retried or cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum JobControlError {
+    /// There is none by that id: look at the list.
+    #[error("there is no job {0}")]
+    NotFound(JobId),
+    /// It is in a state in which that makes no sense.
+    #[error("the job {job} is {state}: it cannot be {}", deed.past())]
+    WrongState {
+        /// The job.
+        job: JobId,
+        /// Where it stands.
+        state: JobState,
+        /// What was asked for.
+        deed: JobDeed,
+    },
+    /// Another job does the same work already: look at that one.
+    #[error("the job {live} does the same work already: {job} cannot be retried")]
+    SameWorkIsLive {
+        /// The job.
+        job: JobId,
+        /// The one that lives.
+        live: JobId,
+    },
+    /// The database says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+enum Answer {
+    NoSuchJob,
+    WrongState(JobState),
+    SameWorkIsLive(JobId),
+    Stands(Box<JobView>),
+}
+
+async fn change(session: &Session, job: JobId, deed: JobDeed, reason: &str) -> Result<Answer, StoreError> {
+    let statement = format!("SELECT {VIEW_COLUMNS} FROM job j WHERE j.id = $1");
+    let locked = format!("{statement} {{for_update}}");
+    let Some(row) = session.one("job", &locked, values![job.0]).await? else { return Ok(Answer::NoSuchJob) };
+    let before = view(&row)?;
+    let statement_of_deed = match (deed, before.state) {
+        (JobDeed::Retry, JobState::Dispatched) | (JobDeed::Cancel, JobState::Cancelled) => {
+            return Ok(Answer::Stands(Box::new(before)));
+        }
+        (JobDeed::Retry, JobState::Pending | JobState::Dead | JobState::Cancelled) => RETRY,
+        (JobDeed::Cancel, JobState::Pending | JobState::Dispatched | JobState::Running) => CANCEL,
+        (JobDeed::Retry, JobState::Running | JobState::Done)
+        | (JobDeed::Cancel, JobState::Done | JobState::Dead) => return Ok(Answer::WrongState(before.state)),
+    };
+    if let Some(live) = session.one("job", SAME_WORK, values![job.0]).await? {
+        return Ok(Answer::SameWorkIsLive(live.id("id")?));
+    }
+    let note = if reason.is_empty() { deed.past().to_owned() } else { format!("{}: {reason}", deed.past()) };
+    session.run(statement_of_deed, values![job.0, note]).await?;
+    let row = session.one("job", &statement, values![job.0]).await?;
+    let row = row.ok_or_else(|| StoreError::not_found("job", &job))?;
+    Ok(Answer::Stands(Box::new(view(&row)?)))
+}
+
+const SAME_WORK: &str = "
+    SELECT other.id FROM job j
+    JOIN job other ON other.kind = j.kind AND other.subject_key = j.subject_key AND other.id <> j.id
+    WHERE j.id = $1 AND other.state IN ('pending', 'dispatched', 'running')
+        AND j.state NOT IN ('pending', 'dispatched', 'running')";
+
 const RETRY: &str = "
     UPDATE job SET state = 'pending', waiting_reason = NULL, attempt = 0, crash_count = 0, wait_count = 0,
-        waiting_since_ms = NULL, rerun = false, due_at_ms = {now}, finished_at_ms = NULL, updated_at_ms = {now}
-    WHERE id = $1 AND state IN ('pending', 'dead', 'cancelled')";
+        waiting_since_ms = NULL, rerun = false, due_at_ms = {now}, finished_at_ms = NULL, note = $2,
+        updated_at_ms = {now}
+    WHERE id = $1";
 
 const CANCEL: &str = "
     UPDATE job SET state = 'cancelled', waiting_reason = NULL, lease_token = NULL, lease_until_ms = NULL,
-        rerun = false, finished_at_ms = {now}, updated_at_ms = {now}
-    WHERE id = $1 AND state IN ('pending', 'dispatched', 'running')";
+        rerun = false, finished_at_ms = {now}, note = $2, updated_at_ms = {now}
+    WHERE id = $1";
 
 /// Statement (12) of the design.
 pub(crate) async fn cancel_connector(session: &Session, connector: ConnectorId) -> Result<u64, StoreError> {

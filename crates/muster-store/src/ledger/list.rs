@@ -1,12 +1,14 @@
 //! Jobs as people, metrics and autoscalers see them.
 
 use super::dispatch::{GATE_JOINS, connector_at_work, may_run};
-use super::row::{VIEW_COLUMNS, view};
-use super::{JobView, Ledger};
+use super::row::{DETAIL_COLUMNS, VIEW_COLUMNS, detail, view};
+use super::{JobDetail, JobView, Ledger};
 use crate::error::StoreError;
+use crate::paging::{Cursor, Direction, PageOrder, SortColumn};
 use crate::session::values;
+use chrono::{DateTime, Utc};
 use muster_domain::job::{JobKind, JobState, Role, WaitingReason};
-use muster_domain::{ConnectorId, JobId};
+use muster_domain::{ConnectorId, JobId, OrganizationName, ProjectId};
 use sea_orm::Value;
 use std::time::Duration;
 
@@ -17,8 +19,18 @@ pub struct JobFilter {
     pub states: Vec<JobState>,
     /// Of these kinds.
     pub kinds: Vec<JobKind>,
+    /// Waiting for one of these reasons.
+    pub waiting: Vec<WaitingReason>,
     /// Of this connector.
     pub connector: Option<ConnectorId>,
+    /// About this organization, compared without case.
+    pub organization: Option<OrganizationName>,
+    /// About this project.
+    pub project_id: Option<ProjectId>,
+    /// Due before this moment.
+    pub due_before: Option<DateTime<Utc>>,
+    /// Only beyond this: where the page before ended.
+    pub after: Option<Cursor>,
     /// At most so many, newest first.
     pub limit: u32,
 }
@@ -28,8 +40,27 @@ const DEFAULT_LIST_LIMIT: u32 = 100;
 
 impl Default for JobFilter {
     fn default() -> Self {
-        Self { states: Vec::new(), kinds: Vec::new(), connector: None, limit: DEFAULT_LIST_LIMIT }
+        Self {
+            states: Vec::new(),
+            kinds: Vec::new(),
+            waiting: Vec::new(),
+            connector: None,
+            organization: None,
+            project_id: None,
+            due_before: None,
+            after: None,
+            limit: DEFAULT_LIST_LIMIT,
+        }
     }
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug)]
+pub struct JobPage {
+    /// Newest first.
+    pub jobs: Vec<JobView>,
+    /// Where the next page begins; absent after the last one.
+    pub next: Option<Cursor>,
 }
 
 /// How many jobs of a role are in a state.
@@ -64,16 +95,48 @@ impl Ledger {
     /// Jobs, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    /// As [`Ledger::page`].
     pub async fn list(&self, filter: &JobFilter) -> Result<Vec<JobView>, StoreError> {
-        let (conditions, mut parameters) = conditions(filter);
+        Ok(self.page(filter).await?.jobs)
+    }
+
+    /// A page of jobs, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a cursor of another list; [`StoreError::Unavailable`],
+    /// [`StoreError::Inconsistent`].
+    pub async fn page(&self, filter: &JobFilter) -> Result<JobPage, StoreError> {
+        let order = PageOrder {
+            columns: vec![
+                SortColumn::Number("j.created_at_ms".to_owned()),
+                SortColumn::Id("j.id".to_owned()),
+            ],
+            direction: Direction::Descending,
+        };
+        let (mut conditions, mut parameters) = conditions(filter);
+        if let Some(after) = &filter.after {
+            conditions.push(order.beyond(after, &mut parameters)?);
+        }
         parameters.push(Value::from(i64::from(filter.limit)));
         let statement = format!(
-            "SELECT {VIEW_COLUMNS} FROM job j WHERE {conditions} ORDER BY j.created_at_ms DESC, j.id DESC \
-             LIMIT ${}",
+            "SELECT {VIEW_COLUMNS}, {} FROM job j WHERE {} ORDER BY {} LIMIT ${}",
+            order.selected(),
+            conditions.join(" AND "),
+            order.order_by(),
             parameters.len()
         );
-        self.store.reader().all("job", &statement, parameters).await?.iter().map(view).collect()
+        let rows = self.store.reader().all("job", &statement, parameters).await?;
+        let next = order.next(&rows, filter.limit)?;
+        Ok(JobPage { jobs: rows.iter().map(view).collect::<Result<_, _>>()?, next })
+    }
+
+    /// One job with everything that is known of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn detail(&self, job: JobId) -> Result<Option<JobDetail>, StoreError> {
+        let statement = format!("SELECT {VIEW_COLUMNS}, {DETAIL_COLUMNS} FROM job j WHERE j.id = $1");
+        self.store.reader().one("job", &statement, values![job.0]).await?.as_ref().map(detail).transpose()
     }
 
     /// One job.
@@ -181,7 +244,7 @@ const COUNTS: &str = "
     WHERE state IN ('done', 'dead', 'cancelled') AND state = 'dead' GROUP BY role, state
     ORDER BY role, state, waiting_reason";
 
-fn conditions(filter: &JobFilter) -> (String, Vec<Value>) {
+fn conditions(filter: &JobFilter) -> (Vec<String>, Vec<Value>) {
     let mut conditions = vec!["1 = 1".to_owned()];
     let mut parameters: Vec<Value> = Vec::new();
     let mut one_of = |column: &str, names: Vec<&'static str>| {
@@ -193,9 +256,18 @@ fn conditions(filter: &JobFilter) -> (String, Vec<Value>) {
     };
     one_of("state", filter.states.iter().map(|state| state.as_str()).collect());
     one_of("kind", filter.kinds.iter().map(|kind| kind.as_str()).collect());
-    if let Some(connector) = filter.connector {
-        parameters.push(Value::from(connector.0));
-        conditions.push(format!("j.connector_id = ${}", parameters.len()));
+    one_of("waiting_reason", filter.waiting.iter().map(|reason| reason.as_str()).collect());
+    let mut add = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            parameters.push(value);
+            conditions.push(format!("{condition} ${}", parameters.len()));
+        }
+    };
+    add("j.connector_id =", filter.connector.map(|id| id.0.into()));
+    if let Some(organization) = &filter.organization {
+        add("lower(j.organization) =", Some(organization.folded().into()));
     }
-    (conditions.join(" AND "), parameters)
+    add("j.project_id =", filter.project_id.map(|id| id.0.into()));
+    add("j.due_at_ms <", filter.due_before.map(|time| time.timestamp_millis().into()));
+    (conditions, parameters)
 }

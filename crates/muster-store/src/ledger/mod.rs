@@ -11,8 +11,9 @@ pub(crate) mod row;
 mod sweep;
 
 pub use claim::{CRASH_LIMIT_CLASS, INCONSISTENT_CLASS};
+pub use control::{JobControlError, JobDeed};
 pub use finish::REFUSED_CLASS;
-pub use list::{JobCount, JobFilter, RoleLoad};
+pub use list::{JobCount, JobFilter, JobPage, RoleLoad};
 pub use sweep::{LEASE_EXPIRED_CLASS, Reclaimed};
 
 use crate::Store;
@@ -178,12 +179,47 @@ pub struct JobView {
     pub crash_count: u32,
     /// Who holds it.
     pub lease_owner: Option<String>,
+    /// Stable name of the last failure.
+    pub last_error_class: Option<String>,
     /// The last failure.
     pub last_error: Option<String>,
+    /// What a person last did with it, and why.
+    pub note: Option<String>,
     /// What asked for it.
     pub cause: String,
+    /// With which credential.
+    pub credential_id: Option<CredentialId>,
+    /// Lower runs first within its organization.
+    pub priority: i64,
+    /// Attempts until it is dead.
+    pub max_attempts: u32,
+    /// Times that it was put back since it was last done.
+    pub wait_count: u32,
+    /// Since when it has waited for more than its turn.
+    pub waiting_since: Option<DateTime<Utc>>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
+    /// When its row last changed.
+    pub updated_at: DateTime<Utc>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A job with everything that is known of it.
+#[derive(Clone, Debug)]
+pub struct JobDetail {
+    /// What lists show.
+    pub view: JobView,
+    /// Where the last slice stopped.
+    pub progress: Option<serde_json::Value>,
+    /// Tickets made for it so far.
+    pub dispatch_sequence: i64,
+    /// When the last one was made.
+    pub dispatched_at: Option<DateTime<Utc>>,
+    /// Until when its worker holds it.
+    pub lease_until: Option<DateTime<Utc>>,
+    /// It was asked for once more while it ran.
+    pub runs_again: bool,
+    /// Where in a trace it was asked for.
+    pub trace: Option<TraceContext>,
 }
