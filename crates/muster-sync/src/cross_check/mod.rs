@@ -73,6 +73,8 @@ pub(crate) async fn run(pass: &mut Pass<'_>, types: &[ProtectedResource]) -> Res
                 pass.keep().await?;
             }
         }
+        // Nothing is concluded from answers that a crash could still lose.
+        pass.keep().await?;
     }
     forget(pass, types, &resources).await?;
     Ok(Reached::End)

@@ -175,6 +175,8 @@ impl Organization {
             self.finish(running);
             return;
         }
+        // Answers are committed before anything is concluded from them.
+        commit(&mut self.stored[running.project], &running.answers);
         let view = View {
             project_id: ProjectId(Uuid::from_u128(u128::try_from(running.project).unwrap())),
             types: &TYPES,
@@ -212,11 +214,7 @@ impl Organization {
     fn finish(&mut self, running: Running) {
         let stored = &mut self.stored[running.project];
         stored.list = Some(running.list);
-        for (resource, answers) in running.answers {
-            for (id, access) in answers {
-                stored.single.insert((resource, id), access.unwrap());
-            }
-        }
+        commit(stored, &running.answers);
         if self.rerun.remove(&running.project) {
             self.waiting.insert(running.project);
         }
@@ -251,6 +249,13 @@ impl Organization {
                 }
             }
         }
+    }
+}
+
+fn commit(stored: &mut Stored, answers: &Answers) {
+    for (resource, answers) in answers {
+        let answers = answers.iter().map(|(id, access)| ((*resource, id.clone()), access.unwrap()));
+        stored.single.extend(answers);
     }
 }
 
