@@ -113,7 +113,9 @@ impl Call {
 
     /// Another version.
     pub(crate) fn version(self, version: &str) -> Self {
-        self.without_version().with(API_VERSION, version)
+        let mut call = self.without_version();
+        call.query.insert(0, (API_VERSION, version.to_owned()));
+        call
     }
 
     /// No version: pages have none.

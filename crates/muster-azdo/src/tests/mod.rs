@@ -5,6 +5,7 @@ mod calls;
 mod gate;
 mod outcomes;
 mod pages;
+mod project_calls;
 mod service;
 mod simulator;
 mod streaming;
