@@ -41,3 +41,18 @@ impl Answer {
         Judgement { resource, recommendation: recommendation.key, verdict }
     }
 }
+
+/// `judgement`, made on what was known earlier of a resource whose listing gave nothing this time. That the question
+/// does not arise is still believed: it asks for nothing.
+pub(crate) fn doubted(judgement: Judgement, reason: UnknownReason) -> Judgement {
+    if judgement.verdict.state == AssessmentState::NotApplicable {
+        return judgement;
+    }
+    let verdict = Verdict {
+        state: AssessmentState::Unknown,
+        cause: reason.cause().to_owned(),
+        observed: reason.explanation().to_owned(),
+        ..judgement.verdict
+    };
+    Judgement { verdict, ..judgement }
+}

@@ -1,8 +1,11 @@
 //! The catalogue: every rule there is, and what they need together.
 
+use crate::answer::doubted;
 use crate::rules::{
-    ProjectClassicPipelinesDisabled, RepositoryNoSelfApproval, RepositoryTwoReviewers,
-    ServiceConnectionOpenToAllPipelines,
+    PipelineForkSecrets, ProjectClassicPipelinesDisabled, RepositoryAdvancedSecurity,
+    RepositoryNoSelfApproval, RepositoryTwoReviewers, SecureFileOpenToAllPipelines,
+    ServiceConnectionClassicAzure, ServiceConnectionOpenToAllPipelines,
+    VariableGroupWithSecretsOpenToAllPipelines,
 };
 use muster_domain::RecommendationKey;
 use muster_domain::assessment::Judgement;
@@ -22,11 +25,16 @@ pub trait Rule: Send + Sync {
 }
 
 /// One line a rule, by kind of resource.
-static CATALOGUE: [&dyn Rule; 4] = [
+static CATALOGUE: [&dyn Rule; 9] = [
     &ProjectClassicPipelinesDisabled,
     &RepositoryTwoReviewers,
     &RepositoryNoSelfApproval,
+    &RepositoryAdvancedSecurity,
+    &PipelineForkSecrets,
     &ServiceConnectionOpenToAllPipelines,
+    &ServiceConnectionClassicAzure,
+    &VariableGroupWithSecretsOpenToAllPipelines,
+    &SecureFileOpenToAllPipelines,
 ];
 
 /// Every rule.
@@ -44,9 +52,29 @@ pub fn required_reads() -> BTreeSet<Read> {
     catalogue().iter().flat_map(|rule| rule.recommendation().reads).copied().collect()
 }
 
+/// The recommendations that rest on a read. Those that rest on the list of open resources rest on the permissions of
+/// single resources as well, where the list is not to be believed.
+pub fn rules_reading(read: Read) -> Vec<&'static Recommendation> {
+    let declared = if read == Read::PipelinePermissions { Read::AuthorizedResources } else { read };
+    let recommendations = catalogue().iter().map(|rule| rule.recommendation());
+    recommendations.filter(|recommendation| recommendation.reads.contains(&declared)).collect()
+}
+
 /// Every rule's judgements on a project.
 pub fn judge_project(snapshot: &ProjectSnapshot) -> Vec<Judgement> {
-    catalogue().iter().flat_map(|rule| rule.judge(snapshot)).collect()
+    catalogue().iter().flat_map(|rule| judge(*rule, snapshot)).collect()
+}
+
+/// One rule's judgements on a project. What a listing said earlier is not believed when its last attempt gave nothing:
+/// the resources may be gone or changed.
+pub(crate) fn judge(rule: &dyn Rule, snapshot: &ProjectSnapshot) -> Vec<Judgement> {
+    let reads = rule.recommendation().reads.iter().copied();
+    let listings: Vec<Read> = reads.filter(|read| read.lists_resources()).collect();
+    let judgements = rule.judge(snapshot);
+    match snapshot.gap_in(&listings) {
+        None => judgements,
+        Some(reason) => judgements.into_iter().map(|judgement| doubted(judgement, reason)).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! The catalogue against the folder of rules, the README and Microsoft's keys.
 
 use super::*;
-use crate::fixtures::{connection, pipeline_settings, project, repository, reviewed, reviewers};
+use crate::fixtures::{
+    connection, fork_pipeline, pipeline_settings, project, repository_id, reviewed, reviewers, secure_file,
+    secured, variable_group,
+};
 use muster_domain::assessment::AssessmentState;
+use muster_domain::properties::Visibility;
+use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{ReadScope, Reading, UnknownReason};
 use muster_domain::recommendation::Severity;
 use muster_domain::resource::ResourceKind;
@@ -78,37 +83,76 @@ fn the_readme_holds_the_catalogue_as_a_table() {
 fn titles_keys_severities_and_previews_are_microsofts() {
     let expected = [
         (
-            uuid!("9245366d-393f-49c5-b8e6-258b1b1c2daa"),
-            "Azure DevOps service connections shouldn't grant access to all pipelines",
-            ResourceKind::ServiceConnection,
-            false,
+            uuid!("9f4a17ee-7a02-4978-b968-8c36b74ac8e3"),
+            "Azure DevOps projects should have creation of classic pipelines disabled",
+            Severity::High,
+            ResourceKind::Project,
+            true,
         ),
         (
             uuid!("470742ea-324a-406c-b91f-fc1da6a27c0c"),
             "Azure DevOps repositories should require minimum two-reviewer approval for code pushes",
+            Severity::High,
             ResourceKind::Repository,
             true,
         ),
         (
             uuid!("98b5895a-0ad8-4ed9-8c9d-d654f5bda816"),
             "Azure DevOps repositories should not allow requestors to approve their own Pull Requests",
+            Severity::High,
             ResourceKind::Repository,
             true,
         ),
         (
-            uuid!("9f4a17ee-7a02-4978-b968-8c36b74ac8e3"),
-            "Azure DevOps projects should have creation of classic pipelines disabled",
-            ResourceKind::Project,
-            true,
+            uuid!("c7a934bf-7be6-407a-84d9-4f20e6e49592"),
+            "Azure DevOps repositories should have GitHub Advanced Security for Azure DevOps (GHAzDO) enabled",
+            Severity::High,
+            ResourceKind::Repository,
+            false,
+        ),
+        (
+            uuid!("d5711372-9b5f-4926-a711-13dcf51565a6"),
+            "Azure DevOps pipelines shouldn't have secrets available to builds of forks",
+            Severity::High,
+            ResourceKind::Pipeline,
+            false,
+        ),
+        (
+            uuid!("9245366d-393f-49c5-b8e6-258b1b1c2daa"),
+            "Azure DevOps service connections shouldn't grant access to all pipelines",
+            Severity::High,
+            ResourceKind::ServiceConnection,
+            false,
+        ),
+        (
+            uuid!("a887e860-40ff-4b57-9ef9-5177a11091ac"),
+            "Azure DevOps Classic Azure service connections shouldn't be used to access a subscription",
+            Severity::Medium,
+            ResourceKind::ServiceConnection,
+            false,
+        ),
+        (
+            uuid!("2c2c801e-6279-4d88-a419-af73f0eff4fb"),
+            "Azure DevOps variable groups with secret variables shouldn't grant access to all pipelines",
+            Severity::High,
+            ResourceKind::VariableGroup,
+            false,
+        ),
+        (
+            uuid!("6855e9b1-c493-4a43-a6d1-74f30e72c5af"),
+            "Azure DevOps secure files shouldn't grant access to all pipelines",
+            Severity::High,
+            ResourceKind::SecureFile,
+            false,
         ),
     ];
     assert_eq!(catalogue().len(), expected.len());
-    for (key, title, kind, is_preview) in expected {
+    for (key, title, severity, kind, is_preview) in expected {
         let rule = find(RecommendationKey(key)).expect("in the catalogue");
         let recommendation = rule.recommendation();
         assert_eq!(recommendation.key, RecommendationKey(key));
         assert_eq!(recommendation.title, title);
-        assert_eq!(recommendation.severity, Severity::High);
+        assert_eq!(recommendation.severity, severity, "{title}");
         assert_eq!((recommendation.resource_kind, recommendation.is_preview), (kind, is_preview), "{title}");
     }
     assert!(find(RecommendationKey(Uuid::nil())).is_none());
@@ -131,24 +175,57 @@ fn required_reads_are_the_union_and_never_per_resource() {
     let reads = required_reads();
     let expected = [
         Read::Repositories,
+        Read::AdvancedSecurityEnablement,
         Read::PolicyConfigurations,
         Read::GeneralSettings,
+        Read::BuildDefinitions,
         Read::ServiceEndpoints,
+        Read::VariableGroups,
+        Read::SecureFiles,
         Read::AuthorizedResources,
     ];
     assert_eq!(reads, BTreeSet::from(expected));
     assert!(reads.iter().all(|read| read.scope() != ReadScope::Resource));
 }
 
+#[test]
+fn every_read_tells_what_rests_on_it() {
+    let titles = |read| rules_reading(read).iter().map(|rule| rule.title).collect::<Vec<_>>();
+    assert_eq!(
+        titles(Read::GeneralSettings),
+        [
+            "Azure DevOps projects should have creation of classic pipelines disabled",
+            "Azure DevOps pipelines shouldn't have secrets available to builds of forks",
+        ]
+    );
+    assert_eq!(titles(Read::AuthorizedResources).len(), 3);
+    assert_eq!(titles(Read::PipelinePermissions), titles(Read::AuthorizedResources));
+    assert_eq!(titles(Read::AuditStreams), Vec::<&str>::new());
+    for read in Read::ALL.into_iter().filter(|read| *read != Read::PipelinePermissions) {
+        assert_eq!(rules_reading(read).is_empty(), !required_reads().contains(&read), "{read}");
+    }
+}
+
 /// A project with one resource of every kind that is judged, all of it as recommended.
 fn healthy_project() -> ProjectSnapshot {
-    let connection = connection(&Reading::Known(&[]), ListCheck::Agrees, None);
-    ProjectSnapshot {
-        repositories: vec![repository()],
-        policies: reviewed(vec![reviewers(2)]).policies,
-        general_settings: pipeline_settings(Some(true), Some(true), None).general_settings,
-        ..connection
+    let (nothing, agrees) = (Reading::Known(&[][..]), ListCheck::Agrees);
+    let mut settings = pipeline_settings(Some(true), Some(true), None).general_settings;
+    if let Reading::Known(settings) = &mut settings {
+        settings.enforce_no_access_to_secrets_from_forks = Some(true);
     }
+    let mut snapshot = ProjectSnapshot {
+        policies: reviewed(vec![reviewers(2)]).policies,
+        general_settings: settings,
+        pipelines: fork_pipeline().pipelines,
+        service_connections: connection(&nothing, agrees, None).service_connections,
+        variable_groups: variable_group(&nothing, agrees, None).variable_groups,
+        secure_files: secure_file(&nothing, agrees, None).secure_files,
+        authorized_resources: connection(&nothing, agrees, None).authorized_resources,
+        ..secured(Some(true), Some(true))
+    };
+    let checks = &mut snapshot.authorized_resources.checks;
+    checks.extend(ProtectedResource::LISTED_WHEN_OPEN.map(|resource| (resource, agrees)));
+    snapshot
 }
 
 #[test]
@@ -161,6 +238,7 @@ fn a_project_is_judged_by_every_rule() {
     }
 }
 
+/// Every rule, with nothing but the listings read; a rule that needs no more than a listing is judged by it.
 #[test]
 fn nothing_is_healthy_or_unhealthy_where_nothing_was_read() {
     for reason in UnknownReason::ALL {
@@ -168,11 +246,81 @@ fn nothing_is_healthy_or_unhealthy_where_nothing_was_read() {
         blind.policies = Reading::Unknown(reason);
         blind.general_settings = Reading::Unknown(reason);
         blind.authorized_resources.list = Reading::Unknown(reason);
+        blind.advanced_security = Reading::Unknown(reason);
         for rule in catalogue() {
+            let needs_more = rule.recommendation().reads.iter().any(|read| !read.lists_resources());
             let [judgement] = &rule.judge(&blind)[..] else { panic!("one resource of each kind") };
-            assert_eq!(judgement.verdict.state, AssessmentState::Unknown, "{judgement:?}");
-            assert_eq!(judgement.verdict.cause, reason.cause());
+            if needs_more {
+                assert_eq!(judgement.verdict.state, AssessmentState::Unknown, "{judgement:?}");
+                assert_eq!(judgement.verdict.cause, reason.cause());
+            } else {
+                assert_eq!(judgement.verdict.state, AssessmentState::Healthy, "{judgement:?}");
+            }
         }
+    }
+}
+
+/// What is known from earlier of resources that cannot be listed now is believed by no rule.
+#[test]
+fn a_listing_that_gave_nothing_makes_all_that_rests_on_it_unknown() {
+    let listings = required_reads().into_iter().filter(|read| read.lists_resources());
+    for listing in listings {
+        for reason in UnknownReason::ALL {
+            let mut snapshot = healthy_project();
+            snapshot.gaps.insert(listing, reason);
+            let judgements = judge_project(&snapshot);
+            assert_eq!(judgements.len(), catalogue().len());
+            for (judgement, rule) in judgements.iter().zip(catalogue()) {
+                let rests_on_it = rule.recommendation().reads.contains(&listing);
+                let verdict = &judgement.verdict;
+                let expected = if rests_on_it { AssessmentState::Unknown } else { AssessmentState::Healthy };
+                assert_eq!(verdict.state, expected, "{listing}: {judgement:?}");
+                if rests_on_it {
+                    assert_eq!(
+                        (verdict.cause.as_str(), verdict.observed.as_str()),
+                        (reason.cause(), reason.explanation())
+                    );
+                    assert!(!verdict.expected.is_empty() && verdict.link.is_some());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unhealthy_resource_is_unknown_too_while_its_listing_fails_and_one_without_the_question_is_not() {
+    let mut snapshot = secured(Some(false), Some(false));
+    let mut disabled = snapshot.repositories[0].clone();
+    disabled.id = repository_id(2);
+    disabled.properties.is_disabled = true;
+    snapshot.repositories.push(disabled);
+    snapshot.gaps.insert(Read::Repositories, UnknownReason::Forbidden);
+    let rule =
+        find(RecommendationKey(uuid!("c7a934bf-7be6-407a-84d9-4f20e6e49592"))).expect("in the catalogue");
+    let causes: Vec<_> =
+        judge(rule, &snapshot).into_iter().map(|judgement| judgement.verdict.cause).collect();
+    assert_eq!(causes, ["ReadForbidden", "RepositoryDisabled"]);
+}
+
+/// A failed read that lists no resource is told by its own reading, not by a gap of something else.
+#[test]
+fn a_gap_in_what_lists_nothing_changes_nothing() {
+    let mut snapshot = healthy_project();
+    for read in Read::ALL.into_iter().filter(|read| !read.lists_resources()) {
+        snapshot.gaps.insert(read, UnknownReason::Forbidden);
+    }
+    assert_eq!(judge_project(&snapshot), judge_project(&healthy_project()));
+}
+
+/// A project is judged alike whoever may see it, and whatever word a newer server has for that.
+#[test]
+fn visibility_of_any_value_leaves_every_judgement_as_it_is() {
+    let expected = judge_project(&healthy_project());
+    let newer = Visibility::Other("systemPrivate".to_owned());
+    for visibility in [Visibility::Public, Visibility::Organization, Visibility::Unspecified, newer] {
+        let mut snapshot = healthy_project();
+        snapshot.project.visibility = visibility;
+        assert_eq!(judge_project(&snapshot), expected);
     }
 }
 

@@ -7,6 +7,8 @@ mod default_branch;
 mod fixtures;
 #[cfg(test)]
 mod judgement_properties;
+mod open_to_all_pipelines;
+mod pages;
 mod rules;
 
-pub use catalogue::{Rule, catalogue, find, judge_project, required_reads};
+pub use catalogue::{Rule, catalogue, find, judge_project, required_reads, rules_reading};

@@ -74,7 +74,7 @@ fn answer(snapshot: &ProjectSnapshot, repository: &RepositoryView) -> Answer {
 mod tests {
     use super::*;
     use crate::fixtures::{
-        assert_verdict, not_in_force, repository, reviewed, reviewers, self_approved, verdict,
+        assert_verdict, in_force, not_in_force, repository, reviewed, reviewers, self_approved, verdict,
     };
     use muster_domain::assessment::AssessmentState::{Healthy, NotApplicable, Unhealthy, Unknown};
     use muster_domain::policy::PolicyConfiguration;
@@ -92,6 +92,13 @@ mod tests {
             verdict.observed,
             "The requestor's own approval does not count on the default branch main (policies 7 and 9)."
         );
+    }
+
+    #[test]
+    fn healthy_whatever_the_shape_of_the_scope() {
+        for (shape, policy) in in_force() {
+            assert_eq!(verdict(&RULE, &reviewed(vec![policy])).state, Healthy, "{shape}");
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn answer(snapshot: &ProjectSnapshot, repository: &RepositoryView) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{assert_verdict, not_in_force, repository, reviewed, reviewers, verdict};
+    use crate::fixtures::{assert_verdict, in_force, not_in_force, repository, reviewed, reviewers, verdict};
     use muster_domain::assessment::AssessmentState::{Healthy, NotApplicable, Unhealthy, Unknown};
     use muster_domain::policy::PolicyConfiguration;
     use muster_domain::read::{Reading, UnknownReason};
@@ -102,6 +102,13 @@ mod tests {
                  &repo=00000000-0000-0000-0000-000000100001"
             )
         );
+    }
+
+    #[test]
+    fn healthy_whatever_the_shape_of_the_scope() {
+        for (shape, policy) in in_force() {
+            assert_eq!(verdict(&RULE, &reviewed(vec![policy])).state, Healthy, "{shape}");
+        }
     }
 
     #[test]

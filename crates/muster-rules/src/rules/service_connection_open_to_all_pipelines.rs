@@ -1,12 +1,13 @@
 use crate::Rule;
-use crate::answer::Answer;
+use crate::open_to_all_pipelines::RestrictedKind;
+use crate::pages::service_connection_page;
 use muster_domain::RecommendationKey;
 use muster_domain::assessment::Judgement;
 use muster_domain::protected::ProtectedResource;
-use muster_domain::read::{Read, Reading};
+use muster_domain::read::Read;
 use muster_domain::recommendation::{Recommendation, Severity};
 use muster_domain::resource::ResourceKind;
-use muster_domain::snapshot::{PipelineAccess, ProjectSnapshot, ServiceConnectionView, encode_path_segment};
+use muster_domain::snapshot::{ProjectSnapshot, ServiceConnectionView};
 use uuid::uuid;
 
 /// **What it checks:** the service connection is not open to every pipeline of the project. A connection that several
@@ -35,8 +36,9 @@ static RECOMMENDATION: Recommendation = Recommendation {
     is_preview: false,
 };
 
-/// What is asked for, for people.
-const EXPECTED: &str = "Only pipelines that were permitted one by one may use the service connection.";
+/// What is judged.
+const KIND: RestrictedKind =
+    RestrictedKind { resource: ProtectedResource::Endpoint, noun: "service connection" };
 
 impl Rule for ServiceConnectionOpenToAllPipelines {
     fn recommendation(&self) -> &'static Recommendation {
@@ -44,30 +46,13 @@ impl Rule for ServiceConnectionOpenToAllPipelines {
     }
 
     fn judge(&self, snapshot: &ProjectSnapshot) -> Vec<Judgement> {
+        let expected = KIND.expected();
         let judge_one = |connection: &ServiceConnectionView| {
             let key = snapshot.key_of(ResourceKind::ServiceConnection, connection.id.as_str());
-            let id = encode_path_segment(&connection.id);
-            let link = snapshot.page(&format!("_settings/adminservices?resourceId={id}"));
-            let access = snapshot.authorized_resources.access(ProtectedResource::Endpoint, &connection.id);
-            answer(&access).judgement(&RECOMMENDATION, key, EXPECTED, link)
+            let link = service_connection_page(snapshot, connection);
+            KIND.answer(snapshot, &connection.id).judgement(&RECOMMENDATION, key, &expected, link)
         };
         snapshot.service_connections.iter().map(judge_one).collect()
-    }
-}
-
-fn answer(access: &Reading<PipelineAccess>) -> Answer {
-    match access {
-        Reading::Known(PipelineAccess::PermittedOnly) => Answer::Healthy {
-            cause: "PermittedPipelinesOnly",
-            observed: "The service connection is not open to all pipelines of the project.".to_owned(),
-        },
-        Reading::Known(PipelineAccess::AllPipelines) => Answer::Unhealthy {
-            cause: "OpenToAllPipelines",
-            observed:
-                "Every pipeline of the project may use the service connection, and so may every new one."
-                    .to_owned(),
-        },
-        Reading::Unknown(reason) => Answer::Unknown(*reason),
     }
 }
 
@@ -76,7 +61,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{CONNECTION, assert_verdict, connection, project, reviewed, verdict};
     use muster_domain::assessment::AssessmentState::{Healthy, Unhealthy, Unknown};
-    use muster_domain::read::UnknownReason;
+    use muster_domain::read::{Reading, UnknownReason};
     use muster_domain::snapshot::ListCheck::{Agrees, Disagrees, NotVerified};
     use muster_domain::snapshot::PipelineAccess::{AllPipelines, PermittedOnly};
 
