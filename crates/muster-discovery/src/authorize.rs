@@ -2,25 +2,29 @@
 
 use crate::follow_up::priority_of;
 use crate::organization_access::{Organizations, organizations_of};
+use crate::settings::DiscoverySettings;
+use crate::standing::Refusals;
 use crate::work::Work;
 use async_trait::async_trait;
-use muster_azdo::{AzureDevOps, CallError};
+use muster_azdo::AzureDevOps;
 use muster_domain::IdentityKey;
 use muster_domain::connector::ConnectorEvent;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::{Changes, IdentityWrite};
 use muster_store::ledger::ClaimedJob;
+use std::sync::Arc;
 
 /// Proves the credentials of connectors.
 pub struct AuthorizeConnector {
     client: AzureDevOps,
+    settings: Arc<DiscoverySettings>,
 }
 
 impl AuthorizeConnector {
     /// A handler that calls through `client`.
-    pub fn new(client: AzureDevOps) -> Self {
-        Self { client }
+    pub fn new(client: AzureDevOps, settings: Arc<DiscoverySettings>) -> Self {
+        Self { client, settings }
     }
 }
 
@@ -31,33 +35,30 @@ impl Handler for AuthorizeConnector {
     }
 
     async fn handle(&self, job: &ClaimedJob, slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
-        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+        let Some(work) = Work::begin(job, slice, &self.client, &self.settings).await? else {
             return Ok(Outcome::cancelled());
         };
         let organizations = match organizations_of(&work).await {
-            Ok(Organizations::Named(organizations)) => organizations,
+            Ok(Organizations::Named(organizations) | Organizations::Listed(organizations)) => organizations,
             Ok(Organizations::CannotBeListed(reason)) => {
                 let transition = work.transition(ConnectorEvent::PermissionMissing, Some(reason));
                 return Ok(Outcome::done(Changes { connectors: vec![transition], ..Changes::default() }));
             }
             Err(error) => return Err(work.fail(error).await),
         };
-        let mut refusals = Vec::new();
+        let mut refusals = Refusals::default();
         for organization in &organizations {
-            match work.session.connection_data(organization).await {
+            match work.session.connection_data(&organization.name).await {
                 Ok(data) => return Ok(authorized(&work, data.subject_descriptor)),
                 // One organization may refuse what others admit; the credential is lost where all of them do.
-                Err(
-                    error @ (CallError::Unauthorized { .. }
-                    | CallError::Forbidden { .. }
-                    | CallError::NotFound { .. }),
-                ) => {
-                    refusals.push(error);
+                Err(error) => {
+                    if let Err(error) = refusals.note(&work, &organization.name, error) {
+                        return Err(work.fail(error).await);
+                    }
                 }
-                Err(error) => return Err(work.fail(error).await),
             }
         }
-        Err(refused(&refusals))
+        refusals.end()
     }
 }
 
@@ -76,10 +77,4 @@ fn authorized(work: &Work<'_>, subject_descriptor: String) -> Outcome {
         changes.identities.push(IdentityWrite { credential_id: work.credential.id, identity });
     }
     Outcome::done(changes)
-}
-
-fn refused(refusals: &[CallError]) -> HandlerError {
-    let message = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let message = if message.is_empty() { "no organization is named".to_owned() } else { message };
-    HandlerError::NeedsAuth { message }
 }

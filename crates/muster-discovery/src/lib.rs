@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod absence;
 mod authorize;
 mod discover_connector;
 mod discover_organization;
@@ -7,7 +8,11 @@ mod follow_up;
 mod inventory_difference;
 mod organization_access;
 mod preflight;
+mod reads;
 mod remove;
+mod settings;
+mod standing;
+mod step;
 mod work;
 
 pub use authorize::AuthorizeConnector;
@@ -15,20 +20,20 @@ pub use discover_connector::DiscoverConnector;
 pub use discover_organization::DiscoverOrganization;
 pub use preflight::PreflightConnector;
 pub use remove::RemoveConnector;
+pub use settings::{DiscoverySettings, INVENTORY_READS};
 
 use muster_azdo::AzureDevOps;
 use muster_runtime::Handler;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// The handlers of the role `discovery`. A scheduled discovery asks for the reading of projects that were not read
-/// for `sync_every`; one that somebody asked for reads every project.
-pub fn handlers(client: AzureDevOps, sync_every: Duration) -> Vec<Arc<dyn Handler>> {
+/// The handlers of the role `discovery`.
+pub fn handlers(client: AzureDevOps, settings: DiscoverySettings) -> Vec<Arc<dyn Handler>> {
+    let settings = Arc::new(settings);
     vec![
-        Arc::new(AuthorizeConnector::new(client.clone())),
-        Arc::new(PreflightConnector::new(client.clone())),
-        Arc::new(DiscoverConnector::new(client.clone())),
-        Arc::new(DiscoverOrganization::new(client, sync_every)),
+        Arc::new(AuthorizeConnector::new(client.clone(), Arc::clone(&settings))),
+        Arc::new(PreflightConnector::new(client.clone(), Arc::clone(&settings))),
+        Arc::new(DiscoverConnector::new(client.clone(), Arc::clone(&settings))),
+        Arc::new(DiscoverOrganization::new(client, settings)),
         Arc::new(RemoveConnector),
     ]
 }

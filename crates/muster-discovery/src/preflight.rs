@@ -1,26 +1,31 @@
-//! `connector.preflight`: asks what the credential may read, and says where the connector stands.
+//! `connector.preflight`: looks again at a connector that waits for a right or an owner.
 
 use crate::follow_up::priority_of;
-use crate::organization_access::{Organizations, Ownership, organizations_of, ownership};
+use crate::organization_access::{Organizations, organizations_of, ownership};
+use crate::settings::DiscoverySettings;
+use crate::standing::Refusals;
+use crate::step::StepError;
 use crate::work::Work;
 use async_trait::async_trait;
-use muster_azdo::{AzureDevOps, CallError, PageRequest};
+use muster_azdo::{AzureDevOps, PageRequest};
 use muster_domain::OrganizationName;
 use muster_domain::connector::ConnectorEvent;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::Changes;
 use muster_store::ledger::ClaimedJob;
+use std::sync::Arc;
 
 /// Asks what credentials may read.
 pub struct PreflightConnector {
     client: AzureDevOps,
+    settings: Arc<DiscoverySettings>,
 }
 
 impl PreflightConnector {
     /// A handler that calls through `client`.
-    pub fn new(client: AzureDevOps) -> Self {
-        Self { client }
+    pub fn new(client: AzureDevOps, settings: Arc<DiscoverySettings>) -> Self {
+        Self { client, settings }
     }
 }
 
@@ -31,89 +36,61 @@ impl Handler for PreflightConnector {
     }
 
     async fn handle(&self, job: &ClaimedJob, slice: &Slice<'_>) -> Result<Outcome, HandlerError> {
-        let Some(work) = Work::begin(job, slice, &self.client).await? else {
+        let Some(work) = Work::begin(job, slice, &self.client, &self.settings).await? else {
             return Ok(Outcome::cancelled());
         };
         let organizations = match organizations_of(&work).await {
-            Ok(Organizations::Named(organizations)) => organizations,
+            Ok(Organizations::Named(organizations) | Organizations::Listed(organizations)) => organizations,
             Ok(Organizations::CannotBeListed(reason)) => {
-                return Ok(stands(&work, ConnectorEvent::PermissionMissing, Some(reason)));
+                let transition = work.transition(ConnectorEvent::PermissionMissing, Some(reason));
+                return Ok(Outcome::done(Changes { connectors: vec![transition], ..Changes::default() }));
             }
             Err(error) => return Err(work.fail(error).await),
         };
-        let mut findings = Vec::new();
+        let mut refusals = Refusals::default();
         for organization in &organizations {
-            match look_at(&work, organization).await? {
-                Finding::Readable => return Ok(readable(&work)),
-                finding => findings.push(finding),
+            match is_readable(&work, &organization.name, &mut refusals).await {
+                Ok(true) => return Ok(discover(&work)),
+                Ok(false) => (),
+                Err(error) => return Err(work.give_up(error).await),
             }
         }
-        Ok(verdict(&work, findings))
+        refusals.end()
     }
 }
 
-enum Finding {
-    Readable,
-    Refused(String),
-    Taken(String),
-}
-
-async fn look_at(work: &Work<'_>, organization: &OrganizationName) -> Result<Finding, HandlerError> {
-    let refused = |error: &CallError| match error {
-        CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::NotFound { .. } => {
-            Some(Finding::Refused(error.to_string()))
-        }
-        _ => None,
-    };
+/// True where the connector may have the organization and read it; what it says otherwise is noted.
+async fn is_readable(
+    work: &Work<'_>,
+    organization: &OrganizationName,
+    refusals: &mut Refusals,
+) -> Result<bool, StepError> {
     let data = match work.session.connection_data(organization).await {
         Ok(data) => data,
-        Err(error) => match refused(&error) {
-            Some(finding) => return Ok(finding),
-            None => return Err(work.fail(error).await),
-        },
+        Err(error) => {
+            refusals.note(work, organization, error)?;
+            return Ok(false);
+        }
     };
-    match ownership(work, organization, &data).await? {
-        Ownership::Free => (),
-        Ownership::ClaimedElsewhere(reason) => return Ok(Finding::Taken(reason)),
-        Ownership::OtherTenant(reason) => return Ok(Finding::Refused(reason)),
+    let ownership = ownership(work, organization, &data).await?;
+    if refusals.note_owner(work, organization, data.organization_id, ownership) {
+        return Ok(false);
     }
     match work.session.projects(organization, PageRequest::first()).await {
-        Ok(_) => Ok(Finding::Readable),
-        Err(error) => match refused(&error) {
-            Some(finding) => Ok(finding),
-            None => Err(work.fail(error).await),
-        },
+        Ok(_) => Ok(true),
+        Err(error) => {
+            refusals.note(work, organization, error)?;
+            Ok(false)
+        }
     }
 }
 
-fn readable(work: &Work<'_>) -> Outcome {
+/// Something can be read: the discovery says where every organization stands.
+fn discover(work: &Work<'_>) -> Outcome {
     let discover = work.next_job(
         JobKind::ConnectorDiscover,
         JobSubject::connector(work.connector.id),
         priority_of(&work.job.cause),
     );
-    let transition = work.transition(ConnectorEvent::Authorized, None);
-    Outcome::done(Changes { connectors: vec![transition], jobs: vec![discover], ..Changes::default() })
-}
-
-fn verdict(work: &Work<'_>, findings: Vec<Finding>) -> Outcome {
-    let all_taken = findings.iter().all(|finding| matches!(finding, Finding::Taken(_)));
-    let event = if all_taken {
-        ConnectorEvent::OrganizationsClaimedElsewhere
-    } else {
-        ConnectorEvent::PermissionMissing
-    };
-    let reasons: Vec<String> = findings
-        .into_iter()
-        .map(|finding| match finding {
-            Finding::Refused(reason) | Finding::Taken(reason) => reason,
-            Finding::Readable => String::new(),
-        })
-        .collect();
-    stands(work, event, Some(reasons.join("; ")))
-}
-
-fn stands(work: &Work<'_>, event: ConnectorEvent, reason: Option<String>) -> Outcome {
-    let connectors = vec![work.transition(event, reason)];
-    Outcome::done(Changes { connectors, ..Changes::default() })
+    Outcome::done(Changes { jobs: vec![discover], ..Changes::default() })
 }

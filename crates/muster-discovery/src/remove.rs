@@ -1,16 +1,16 @@
 //! `connector.remove`: takes a connector apart, page by page, then lets go of its organizations.
 
+use crate::absence::{Part, set_presence};
 use async_trait::async_trait;
+use muster_domain::ConnectorId;
 use muster_domain::connector::{ConnectorEvent, ConnectorState};
 use muster_domain::job::JobKind;
 use muster_domain::resource::Presence;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
-use muster_store::changes::{Changes, ClaimWrite, ConnectorTransition, PresenceWrite};
+use muster_store::changes::{Changes, ClaimWrite, ConnectorTransition, OrganizationWrite};
+use muster_store::connectors::OrganizationStanding;
 use muster_store::ledger::ClaimedJob;
 use serde_json::Value;
-
-/// Resources that one page takes out.
-const PAGE: u32 = 1_000;
 
 /// Takes connectors apart.
 #[derive(Clone, Copy, Debug)]
@@ -29,30 +29,28 @@ impl Handler for RemoveConnector {
         if connector.is_none_or(|connector| connector.state != ConnectorState::Removing) {
             return Ok(Outcome::cancelled());
         }
-        loop {
-            let page = store.inventory().not_gone(connector_id, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            let presence = page
-                .into_iter()
-                .map(|resource_id| PresenceWrite { resource_id, presence: Presence::Gone })
-                .collect();
-            let changes = Changes { presence, ..Changes::default() };
-            if slice.is_over() {
-                return Ok(Outcome::carry_on(changes, Value::Null));
-            }
-            slice.commit_page(job, changes, Value::Null).await?;
+        let everything = Part { connector: connector_id, organization: None, project: None };
+        if !set_presence(slice, job, everything, Presence::Gone, &Value::Null).await? {
+            return Ok(Outcome::carry_on(Changes::default(), Value::Null));
         }
-        Ok(Outcome::done(Changes {
-            claims: vec![ClaimWrite::ReleaseAll { connector_id }],
-            connectors: vec![ConnectorTransition {
-                connector_id,
-                event: ConnectorEvent::RemovalFinished,
-                reason: None,
-                tenant_id: None,
-            }],
-            ..Changes::default()
-        }))
+        let standings = store.connectors().organizations(Some(connector_id)).await?;
+        Ok(Outcome::done(removed(connector_id, standings)))
+    }
+}
+
+fn removed(connector_id: ConnectorId, standings: Vec<OrganizationStanding>) -> Changes {
+    let forgotten = standings
+        .into_iter()
+        .map(|standing| OrganizationWrite::Forgotten { connector_id, organization: standing.organization });
+    Changes {
+        claims: vec![ClaimWrite::ReleaseAll { connector_id }],
+        organizations: forgotten.collect(),
+        connectors: vec![ConnectorTransition {
+            connector_id,
+            event: ConnectorEvent::RemovalFinished,
+            reason: None,
+            tenant_id: None,
+        }],
+        ..Changes::default()
     }
 }

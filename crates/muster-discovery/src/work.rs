@@ -1,13 +1,16 @@
 //! What every job of discovery begins with: its connector and a session of its credential.
 
+use crate::settings::DiscoverySettings;
+use crate::step::StepError;
 use muster_azdo::{AzureDevOps, CallError, Session};
 use muster_domain::budget::ConsumptionClass;
-use muster_domain::connector::{Connector, ConnectorEvent};
+use muster_domain::connector::{Connector, ConnectorEvent, OrganizationAccess};
 use muster_domain::credential::Credential;
 use muster_domain::failure::CallFailure;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::{OrganizationId, OrganizationName};
 use muster_runtime::{HandlerError, Slice};
-use muster_store::changes::ConnectorTransition;
+use muster_store::changes::{ConnectorTransition, OrganizationWrite};
 use muster_store::ledger::{ClaimedJob, NewJob};
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use std::time::Duration;
 pub(crate) struct Work<'a> {
     pub job: &'a ClaimedJob,
     pub slice: &'a Slice<'a>,
+    pub settings: &'a DiscoverySettings,
     pub connector: Connector,
     pub credential: Credential,
     pub session: Session,
@@ -26,6 +30,7 @@ impl<'a> Work<'a> {
         job: &'a ClaimedJob,
         slice: &'a Slice<'a>,
         client: &AzureDevOps,
+        settings: &'a DiscoverySettings,
     ) -> Result<Option<Self>, HandlerError> {
         let store = slice.store();
         let connector = store.connectors().get(job.subject.connector_id).await?;
@@ -36,7 +41,7 @@ impl<'a> Work<'a> {
         let credential = credentials.get(connector.credential_id).await?;
         let secret = credentials.reveal(connector.credential_id).await?;
         let session = client.session_of(&credential, secret, ConsumptionClass::Background);
-        Ok(Some(Self { job, slice, connector, credential, session }))
+        Ok(Some(Self { job, slice, settings, connector, credential, session }))
     }
 
     /// A job that follows from this one, asked for by whatever asked for this one.
@@ -57,11 +62,36 @@ impl<'a> Work<'a> {
         ConnectorTransition { connector_id: self.connector.id, event, reason, tenant_id: None }
     }
 
+    /// How an organization stands with the connector.
+    pub(crate) fn stands(
+        &self,
+        organization: &OrganizationName,
+        organization_id: Option<OrganizationId>,
+        access: OrganizationAccess,
+        reason: Option<String>,
+    ) -> OrganizationWrite {
+        OrganizationWrite::Stands {
+            connector_id: self.connector.id,
+            organization: organization.clone(),
+            organization_id,
+            access,
+            reason,
+        }
+    }
+
     /// What a failed call means for this job.
     pub(crate) async fn fail(&self, error: CallError) -> HandlerError {
         match self.slice.store().now().await {
             Ok(now) => HandlerError::from_call(CallFailure::from(error), now),
             Err(error) => error.into(),
+        }
+    }
+
+    /// What a failed step means for this job, where no failure of a call means anything else.
+    pub(crate) async fn give_up(&self, error: StepError) -> HandlerError {
+        match error {
+            StepError::Call(error) => self.fail(error).await,
+            StepError::Handler(error) => error,
         }
     }
 }

@@ -1,0 +1,131 @@
+//! One discovery of an organization: what is known, what is written, how it ends.
+
+use super::progress::Progress;
+use crate::inventory_difference::Difference;
+use crate::standing::access_after;
+use crate::work::Work;
+use muster_azdo::CallError;
+use muster_domain::read::{Read, UnknownReason};
+use muster_domain::resource::{ContentHash, ResourceKind};
+use muster_domain::{OrganizationId, OrganizationName, ProjectId};
+use muster_runtime::{HandlerError, Outcome};
+use muster_store::changes::{Changes, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, StoredReading};
+
+/// One discovery of an organization.
+pub(crate) struct Discovery<'a> {
+    pub(crate) work: Work<'a>,
+    pub(crate) organization: OrganizationName,
+    pub(crate) progress: Progress,
+}
+
+impl<'a> Discovery<'a> {
+    /// Goes on where the last slice stopped. Progress of an older binary that this one cannot read begins anew.
+    pub(super) fn new(work: Work<'a>, organization: OrganizationName) -> Self {
+        let progress = work.job.progress.clone().and_then(|progress| serde_json::from_value(progress).ok());
+        Self { work, organization, progress: progress.unwrap_or_default() }
+    }
+
+    /// The organization, which every step after the first knows.
+    pub(crate) fn organization_id(&self) -> Result<OrganizationId, HandlerError> {
+        self.progress.organization_id.ok_or_else(|| HandlerError::Reject {
+            class: "malformed_progress",
+            message: "the progress of the job names no organization".to_owned(),
+        })
+    }
+
+    /// A comparison with everything that is known of a kind.
+    pub(crate) async fn difference(&self, kind: ResourceKind) -> Result<Difference, HandlerError> {
+        let inventory = self.work.slice.store().inventory();
+        let connector = self.work.connector.id;
+        let known = inventory.known(connector, self.organization_id()?, kind, None).await?;
+        Ok(Difference::new(connector, known))
+    }
+
+    /// Where a reading of the organization belongs, or of one of its projects.
+    pub(crate) fn reading_key(
+        &self,
+        read: Read,
+        project_id: Option<ProjectId>,
+    ) -> Result<ReadingKey, HandlerError> {
+        Ok(ReadingKey {
+            connector_id: self.work.connector.id,
+            organization_id: self.organization_id()?,
+            project_id,
+            kind: ReadingKind::Read(read),
+            subject: String::new(),
+        })
+    }
+
+    /// The reading of a listing whose items are resources.
+    pub(crate) fn listing(&self, read: Read, item_count: u64) -> Result<ReadingWrite, HandlerError> {
+        let outcome = Ok(ReadingDocument {
+            document: serde_json::Value::Null,
+            content_hash: ContentHash::of(&item_count),
+            item_count,
+        });
+        Ok(ReadingWrite { key: self.reading_key(read, None)?, outcome })
+    }
+
+    /// What an earlier pass read.
+    pub(crate) async fn last_reading(&self, read: Read) -> Result<Option<StoredReading>, HandlerError> {
+        let key = self.reading_key(read, None)?;
+        Ok(self.work.slice.store().inventory().reading(&key).await?)
+    }
+
+    /// A read gave nothing, for this reason. Where it gave something before, everything that rests on it changes.
+    pub(crate) async fn gap(
+        &mut self,
+        read: Read,
+        reason: UnknownReason,
+    ) -> Result<ReadingWrite, HandlerError> {
+        let before = self.last_reading(read).await?;
+        if before.is_none_or(|before| before.outcome.err() != Some(reason)) {
+            self.note_outcome_changed(read);
+        }
+        Ok(ReadingWrite { key: self.reading_key(read, None)?, outcome: Err(reason) })
+    }
+
+    /// What came of a read of the whole organization is another than before: the organization is judged anew, and
+    /// every project where the verdicts of projects rest on the read.
+    pub(crate) fn note_outcome_changed(&mut self, read: Read) {
+        self.progress.organization_changed = true;
+        if matches!(read, Read::Repositories | Read::AdvancedSecurityEnablement) {
+            self.progress.changed_projects.extend(self.progress.projects.listed.iter().copied());
+        }
+    }
+
+    /// Commits one page with where to go on after it.
+    pub(crate) async fn commit(&self, changes: Changes) -> Result<(), HandlerError> {
+        self.work.slice.commit_page(self.work.job, changes, self.progress_json()).await
+    }
+
+    /// Gives way; the next slice goes on here.
+    pub(super) fn carry_on(&self) -> Outcome {
+        Outcome::carry_on(Changes::default(), self.progress_json())
+    }
+
+    /// The end of a discovery in which a call failed that all else rests on.
+    pub(super) async fn end_with(mut self, error: CallError) -> Result<Outcome, HandlerError> {
+        let id = self.progress.organization_id;
+        let Some(access) = access_after(&error) else { return Err(self.work.fail(error).await) };
+        let reason = Some(error.to_string());
+        let organizations = vec![self.work.stands(&self.organization, id, access, reason)];
+        let changes = Changes { organizations, ..Changes::default() };
+        match error {
+            // One organization may refuse what others admit: it says so, the others go on.
+            CallError::Forbidden { .. } | CallError::NotFound { .. } => Ok(Outcome::done(changes)),
+            CallError::OrganizationStopped { .. } => {
+                // The probe begins anew: whatever was read before is old by then.
+                self.progress = Progress::default();
+                self.commit(changes).await?;
+                Err(self.work.fail(error).await)
+            }
+            error => Err(self.work.fail(error).await),
+        }
+    }
+
+    pub(crate) fn progress_json(&self) -> serde_json::Value {
+        // Plain structs with text keys always serialise.
+        serde_json::to_value(&self.progress).unwrap_or_default()
+    }
+}

@@ -1,0 +1,79 @@
+//! What organizations that could not be read say about themselves, and together about the credential.
+
+use crate::organization_access::Ownership;
+use crate::work::Work;
+use muster_azdo::CallError;
+use muster_domain::connector::OrganizationAccess;
+use muster_domain::{OrganizationId, OrganizationName};
+use muster_runtime::{HandlerError, Outcome};
+use muster_store::changes::{Changes, OrganizationWrite};
+
+/// How an organization stands after a call that failed; `None` where the failure says nothing about it.
+pub(crate) fn access_after(error: &CallError) -> Option<OrganizationAccess> {
+    match error {
+        CallError::Unauthorized { .. } | CallError::Forbidden { .. } => Some(OrganizationAccess::Refused),
+        CallError::NotFound { .. } => Some(OrganizationAccess::NotFound),
+        CallError::OrganizationStopped { .. } => Some(OrganizationAccess::Stopped),
+        // The limit, the network, our own budget, an answer that nobody understands: asked again.
+        CallError::Throttled { .. }
+        | CallError::Transient { .. }
+        | CallError::Unexpected { .. }
+        | CallError::GateUnavailable { .. } => None,
+    }
+}
+
+/// Organizations that were asked, none of which can be read so far.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    standings: Vec<OrganizationWrite>,
+    /// What refused the credential itself.
+    unauthorized: Vec<String>,
+    /// One of them knows the credential: it is not lost.
+    is_known: bool,
+}
+
+impl Refusals {
+    /// Notes a failed call.
+    ///
+    /// # Errors
+    /// The error, where it says nothing about the organization.
+    pub(crate) fn note(
+        &mut self,
+        work: &Work<'_>,
+        organization: &OrganizationName,
+        error: CallError,
+    ) -> Result<(), CallError> {
+        let Some(access) = access_after(&error) else { return Err(error) };
+        let reason = error.to_string();
+        match error {
+            CallError::Unauthorized { .. } => self.unauthorized.push(reason.clone()),
+            CallError::Forbidden { .. } => self.is_known = true,
+            _ => (),
+        }
+        self.standings.push(work.stands(organization, None, access, Some(reason)));
+        Ok(())
+    }
+
+    /// Notes an organization that the connector may not have; false where it may.
+    pub(crate) fn note_owner(
+        &mut self,
+        work: &Work<'_>,
+        organization: &OrganizationName,
+        organization_id: OrganizationId,
+        ownership: Ownership,
+    ) -> bool {
+        let Some((access, reason)) = ownership.refusal() else { return false };
+        self.is_known = true;
+        self.standings.push(work.stands(organization, Some(organization_id), access, Some(reason)));
+        true
+    }
+
+    /// The end of a job that could read none: the credential is lost where nobody knows it, otherwise each
+    /// organization says where it stands.
+    pub(crate) fn end(self) -> Result<Outcome, HandlerError> {
+        if !self.is_known && !self.unauthorized.is_empty() {
+            return Err(HandlerError::NeedsAuth { message: self.unauthorized.join("; ") });
+        }
+        Ok(Outcome::done(Changes { organizations: self.standings, ..Changes::default() }))
+    }
+}
