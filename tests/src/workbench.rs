@@ -5,11 +5,13 @@ use crate::fleet::{Judged, truth_of};
 use crate::services;
 use muster_azdo::{AzureDevOps, ClientOptions, Hosts};
 use muster_azdo_sim::{RunningSimulator, Simulator, SimulatorOptions};
+use muster_discovery::DiscoverySettings;
 use muster_domain::budget::BudgetSettings;
 use muster_domain::connector::{Connector, OrganizationsChoice};
 use muster_domain::credential::CredentialKind;
 use muster_domain::job::{JobKind, JobSubject};
-use muster_domain::{OrganizationName, ProjectId, SystemClock};
+use muster_domain::read::Read;
+use muster_domain::{ConnectorId, OrganizationName, ProjectId, SystemClock, TenantId};
 use muster_messages::request::OnboardingRequested;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice, Then};
 use muster_store::assessments::AssessmentFilter;
@@ -43,6 +45,21 @@ pub struct Workbench {
 impl Workbench {
     /// Starts a simulator and connects all its organizations; nothing has run yet.
     pub async fn prepare(world: SimulatorOptions) -> Self {
+        Self::prepare_without(world, BTreeSet::new()).await
+    }
+
+    /// The same, with reads that are switched off.
+    pub async fn prepare_without(world: SimulatorOptions, switched_off: BTreeSet<Read>) -> Self {
+        let bench = Self::start(world, switched_off).await;
+        let organizations = bench.simulator.organizations().into_iter().map(OrganizationName::new).collect();
+        let choice = OrganizationsChoice::Selected { organizations };
+        let token = bench.simulator.pat().to_owned();
+        bench.connect("contoso", &token, None, choice).await;
+        bench
+    }
+
+    /// Starts a simulator; nothing is connected yet.
+    pub async fn start(world: SimulatorOptions, switched_off: BTreeSet<Read>) -> Self {
         services::install_tls_provider();
         let simulator = Simulator::start(world).await.expect("start the simulator");
         let database = TestDatabase::sqlite();
@@ -54,31 +71,56 @@ impl Workbench {
         let base = Hosts::Override(simulator.base_url().to_owned());
         let options = ClientOptions { base, ..ClientOptions::default() };
         let client = AzureDevOps::new(options, gate, Arc::new(SystemClock)).expect("a client");
-        let mut handlers = muster_discovery::handlers(client.clone(), LONG);
+        let settings =
+            DiscoverySettings { sync_every: LONG, rule_reads: muster_rules::required_reads(), switched_off };
+        let mut handlers = muster_discovery::handlers(client.clone(), settings);
         handlers.extend(muster_sync::handlers(client, &muster_rules::required_reads()));
         handlers.extend(muster_refresh::handlers());
-        let bench = Self { simulator, store, handlers, _database: database };
-        bench.connect().await;
-        bench
+        Self { simulator, store, handlers, _database: database }
     }
 
-    async fn connect(&self) {
-        let secret = SecretString::from(self.simulator.pat().to_owned());
+    /// Connects organizations with a token of the simulator.
+    pub async fn connect(
+        &self,
+        name: &str,
+        token: &str,
+        tenant_id: Option<TenantId>,
+        organizations: OrganizationsChoice,
+    ) -> ConnectorId {
+        let secret = SecretString::from(token.to_owned());
         let kind = CredentialKind::PersonalAccessToken;
-        let credential = self.store.credentials().put("simulated", kind, &secret).await.expect("store it");
-        let organizations = self.simulator.organizations().into_iter().map(OrganizationName::new).collect();
+        let credential = self.store.credentials().put(name, kind, &secret).await.expect("store it");
         let request = OnboardingRequested {
-            name: "contoso".to_owned(),
+            name: name.to_owned(),
             subscription_id: "11111111-2222-4333-8444-555555555555".to_owned(),
             resource_group: "devops".to_owned(),
             region: "westeurope".to_owned(),
-            tenant_id: None,
+            tenant_id,
             plan: None,
-            credential: "simulated".to_owned(),
-            organizations: OrganizationsChoice::Selected { organizations },
+            credential: name.to_owned(),
+            organizations,
         };
         let effects = RequestEffects::onboard(&request, credential.id, &asked());
         self.store.inbox().perform(&effects).await.expect("onboard");
+        effects.connectors[0].id
+    }
+
+    /// A connector by its id.
+    pub async fn connector_of(&self, id: ConnectorId) -> Connector {
+        self.store.connectors().get(id).await.expect("ask").expect("the connector")
+    }
+
+    /// Takes a connector apart, as a request would; nothing has run yet.
+    pub async fn offboard(&self, id: ConnectorId) {
+        let effects = RequestEffects::offboard(&self.connector_of(id).await, &asked());
+        self.store.inbox().perform(&effects).await.expect("offboard");
+    }
+
+    /// Asks for a job; nothing has run yet.
+    pub async fn ask(&self, kind: JobKind, subject: JobSubject) {
+        let credential = self.connector_of(subject.connector_id).await.credential_id;
+        let new = asked().job(kind, subject, Some(credential));
+        self.store.ledger().enqueue(&[new]).await.expect("enqueue");
     }
 
     /// The one connector.
@@ -117,9 +159,7 @@ impl Workbench {
     /// # Errors
     /// What the handler decided.
     pub async fn run_once(&self, kind: JobKind, subject: JobSubject) -> Result<Changes, HandlerError> {
-        let connector = self.connector().await;
-        let new = asked().job(kind, subject, Some(connector.credential_id));
-        self.store.ledger().enqueue(&[new]).await.expect("enqueue");
+        self.ask(kind, subject).await;
         let job = self.next().await.expect("the job is due");
         let result = self.handle(&job).await;
         self.finish(&job, Changes::default(), End::Cancelled).await;
@@ -131,9 +171,7 @@ impl Workbench {
     /// # Panics
     /// When it does not fail.
     pub async fn run_failing(&self, kind: JobKind, subject: JobSubject) -> HandlerError {
-        let connector = self.connector().await;
-        let new = asked().job(kind, subject, Some(connector.credential_id));
-        self.store.ledger().enqueue(&[new]).await.expect("enqueue");
+        self.ask(kind, subject).await;
         let job = self.next().await.expect("the job is due");
         let error = self.handle(&job).await.expect_err("the job fails");
         let end = End::Failed { class: "test".to_owned(), message: error.to_string(), delay: Duration::ZERO };

@@ -2,6 +2,7 @@
 
 use crate::exit::Failed;
 use crate::process::Process;
+use muster_discovery::DiscoverySettings;
 use muster_domain::job::Role;
 use muster_runtime::Handler;
 use muster_runtime::dispatcher::Dispatcher;
@@ -101,12 +102,18 @@ fn start_heartbeat(process: &Process, role: &'static str, slots: usize) {
 
 fn handlers(process: &Process, role: Role) -> Result<Vec<Arc<dyn Handler>>, Failed> {
     Ok(match role {
-        Role::Discovery => {
-            muster_discovery::handlers(process.client()?, hours(process.configuration.scheduling.sync_hours))
-        }
+        Role::Discovery => muster_discovery::handlers(process.client()?, discovery_settings(process)),
         Role::Sync => muster_sync::handlers(process.client()?, &muster_rules::required_reads()),
         Role::Refresh => muster_refresh::handlers(),
     })
+}
+
+fn discovery_settings(process: &Process) -> DiscoverySettings {
+    DiscoverySettings {
+        sync_every: hours(process.configuration.scheduling.sync_hours),
+        rule_reads: muster_rules::required_reads(),
+        switched_off: process.configuration.reads.switched_off(),
+    }
 }
 
 fn hours(hours: f64) -> Duration {
