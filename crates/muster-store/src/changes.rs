@@ -117,6 +117,11 @@ impl RelationKind {
             Self::UsesPool => "usesPool",
         }
     }
+
+    /// The link of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Builds, Self::UsesPool].into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// Where a reading belongs.

@@ -1,7 +1,12 @@
 //! Connectors: created, moved through their states, removed.
 
+mod organizations;
 mod row;
 mod transition;
+mod update;
+
+pub use organizations::OrganizationStanding;
+pub use update::ConnectorUpdate;
 
 pub(crate) use transition::{transition_by_person, transition_of_job};
 
@@ -84,19 +89,6 @@ pub struct ConnectorFilter {
     pub credential_id: Option<CredentialId>,
     /// Those that are removed too.
     pub include_removed: bool,
-}
-
-/// What may be changed of a connector; absent parts stay.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectorUpdate {
-    /// What is paid for.
-    pub plan: Option<Plan>,
-    /// Credential of its calls.
-    pub credential_id: Option<CredentialId>,
-    /// Which organizations.
-    pub organizations: Option<OrganizationsChoice>,
-    /// Azure region.
-    pub region: Option<String>,
 }
 
 impl Connectors {
@@ -182,46 +174,6 @@ impl Connectors {
             })
             .await
     }
-
-    /// Changes parts of a connector, with the jobs that follow.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn update(
-        &self,
-        id: ConnectorId,
-        update: &ConnectorUpdate,
-        jobs: &[NewJob],
-    ) -> Result<Connector, StoreError> {
-        let max_attempts = self.store.inner.max_attempts;
-        self.store
-            .transaction(|session| async move {
-                let touched = session.run(UPDATE, update_values(id, update)?).await?;
-                if touched == 0 {
-                    return Err(StoreError::not_found("connector", &id));
-                }
-                enqueue(&session, jobs.iter(), max_attempts).await?;
-                get(&session, id, "").await?.ok_or_else(|| StoreError::not_found("connector", &id))
-            })
-            .await
-    }
-}
-
-const UPDATE: &str = "
-    UPDATE connector SET plan = COALESCE($2, plan), credential_id = COALESCE($3, credential_id),
-        organizations = COALESCE($4, organizations), region = COALESCE($5, region),
-        change_sequence = change_sequence + 1, updated_at_ms = {now}
-    WHERE id = $1 AND state NOT IN ('removing', 'removed')";
-
-fn update_values(id: ConnectorId, update: &ConnectorUpdate) -> Result<Vec<Value>, StoreError> {
-    let organizations = update.organizations.as_ref().map(serde_json::to_value).transpose();
-    Ok(values![
-        id.0,
-        update.plan.map(|plan| plan.as_str().to_owned()),
-        update.credential_id.map(|credential| credential.0),
-        organizations.map_err(|error| StoreError::Invalid(error.to_string()))?,
-        update.region.as_deref().map(normalize_region)
-    ])
 }
 
 fn conditions(filter: &ConnectorFilter) -> (String, Vec<Value>) {

@@ -53,14 +53,18 @@ pub(crate) fn stored(row: &Row) -> Result<StoredResource, StoreError> {
     })
 }
 
-pub(crate) fn reading(row: &Row) -> Result<(ReadingKey, StoredReading), StoreError> {
-    let key = ReadingKey {
+pub(super) fn reading_key(row: &Row) -> Result<ReadingKey, StoreError> {
+    Ok(ReadingKey {
         connector_id: row.id("connector_id")?,
         organization_id: row.id("organization_id")?,
         project_id: row.optional_id("project_id")?,
         kind: row.parse("kind", ReadingKind::parse)?,
         subject: row.get("subject")?,
-    };
+    })
+}
+
+pub(crate) fn reading(row: &Row) -> Result<(ReadingKey, StoredReading), StoreError> {
+    let key = reading_key(row)?;
     let outcome = match row.parse_optional("unknown_reason", UnknownReason::parse)? {
         Some(reason) => Err(reason),
         None => {
