@@ -2,7 +2,10 @@
 
 mod admission;
 mod calls;
+mod entra;
 mod gate;
+mod log;
+mod organization_calls;
 mod outcomes;
 mod pages;
 mod project_calls;

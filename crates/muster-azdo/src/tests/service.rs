@@ -18,7 +18,7 @@ pub(super) struct Seen {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
-    /// What came with it; null where that was nothing.
+    /// What came with it: a document, or its text; null where that was nothing.
     pub(super) body: Value,
 }
 
@@ -51,7 +51,7 @@ impl Service {
             async move {
                 let (head, body) = request.into_parts();
                 let body = axum::body::to_bytes(body, LONGEST_QUESTION_BYTES).await.unwrap();
-                let body = serde_json::from_slice(&body).unwrap_or_default();
+                let body = serde_json::from_slice(&body).unwrap_or_else(|_| text(&body));
                 let seen = Seen { method: head.method, uri: head.uri, headers: head.headers, body };
                 log.lock().unwrap().push(seen.clone());
                 answer(seen).await
@@ -88,6 +88,10 @@ impl Service {
     pub(super) fn requests(&self) -> Vec<Seen> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+fn text(body: &[u8]) -> Value {
+    if body.is_empty() { Value::Null } else { Value::String(String::from_utf8_lossy(body).into_owned()) }
 }
 
 impl Drop for Service {
