@@ -5,7 +5,7 @@ use muster_domain::arm::{self, ResourcePath};
 use muster_domain::assessment::{Assessment, AssessmentChange, AssessmentState, Judgement};
 use muster_domain::connector::Connector;
 use muster_domain::resource::{ResourceKey, ResourceKind};
-use muster_domain::snapshot::ProjectSnapshot;
+use muster_domain::snapshot::{ProjectSnapshot, ResourceView};
 use muster_messages::Fact;
 use muster_messages::fact::{AssessmentChanged, FactPayload, ResourceReference};
 use muster_store::changes::{AssessmentId, AssessmentWrite, Changes};
@@ -93,9 +93,10 @@ impl Names {
         names.extend(snapshot.repositories.iter().map(|repository| {
             ((ResourceKind::Repository, repository.id.to_string()), repository.name.clone())
         }));
-        names.extend(snapshot.service_connections.iter().map(|connection| {
-            ((ResourceKind::ServiceConnection, connection.id.clone()), connection.name.clone())
-        }));
+        names.extend(names_of(ResourceKind::Pipeline, &snapshot.pipelines));
+        names.extend(names_of(ResourceKind::ServiceConnection, &snapshot.service_connections));
+        names.extend(names_of(ResourceKind::VariableGroup, &snapshot.variable_groups));
+        names.extend(names_of(ResourceKind::SecureFile, &snapshot.secure_files));
         Self(names)
     }
 
@@ -103,4 +104,11 @@ impl Names {
         let name = self.0.get(&(key.kind, key.external_id.clone()));
         name.unwrap_or(&key.external_id).clone()
     }
+}
+
+fn names_of<P>(
+    kind: ResourceKind,
+    resources: &[ResourceView<P>],
+) -> impl Iterator<Item = ((ResourceKind, String), String)> {
+    resources.iter().map(move |resource| ((kind, resource.id.clone()), resource.name.clone()))
 }
