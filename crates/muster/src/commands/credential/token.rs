@@ -1,4 +1,4 @@
-//! A token, read from where only its owner looks.
+//! A secret, read from where only its owner looks.
 
 use crate::exit::{Exit, Failed};
 use crate::output::note;
@@ -9,13 +9,13 @@ use std::io::{IsTerminal as _, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-/// Longest token that is taken: those of Azure DevOps have 52 or 84 characters, those of Microsoft Entra, which are
-/// none, some thousands (Azure DevOps documentation, "Use personal access tokens").
+/// Longest secret that is taken: tokens of Azure DevOps have 52 or 84 characters, client secrets 40, tokens of Microsoft
+/// Entra, which are neither, some thousands (Azure DevOps documentation, "Use personal access tokens").
 const TOKEN_BYTES_MAX: usize = 512;
 /// Permissions of others than the owner of a file.
 const OTHERS: u32 = 0o077;
 
-/// Where a token is read from.
+/// Where a secret is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TokenSource {
     /// A file.
@@ -33,13 +33,13 @@ impl std::str::FromStr for TokenSource {
 }
 
 impl TokenSource {
-    /// The token, without the end of its line.
+    /// The secret, without the end of its line.
     pub(super) fn read(&self) -> Result<SecretString, Failed> {
         match self {
             Self::StandardInput => {
                 let input = std::io::stdin();
                 if input.is_terminal() {
-                    note("paste the token and end with Ctrl-D; the terminal shows it");
+                    note("paste the secret and end with Ctrl-D; the terminal shows it");
                 }
                 token(&read(&mut input.lock())?)
             }
@@ -47,11 +47,13 @@ impl TokenSource {
                 // The path is not repeated: somebody may have written the token itself in its place.
                 let mut file = File::open(path).map_err(|error| {
                     Failed::usage(format!(
-                        "the file of --pat-file cannot be opened: {error}; give the path of a file"
+                        "the file of --secret-file cannot be opened: {error}; give the path of a file"
                     ))
                 })?;
                 if file.metadata()?.permissions().mode() & OTHERS != 0 {
-                    note("warning: others may read the file of --pat-file; `chmod 600` it, or delete it now");
+                    note(
+                        "warning: others may read the file of --secret-file; `chmod 600` it, or delete it now",
+                    );
                 }
                 token(&read(&mut file)?)
             }
@@ -59,7 +61,7 @@ impl TokenSource {
     }
 }
 
-/// At most one byte more than a token may have.
+/// At most one byte more than a secret may have.
 fn read(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, Failed> {
     let limit = TOKEN_BYTES_MAX + LINE_END_BYTES_MAX + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
@@ -67,11 +69,11 @@ fn read(input: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, Failed> {
     input
         .take(limit)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failed::new(Exit::Failure, format!("the token cannot be read: {error}")))?;
+        .map_err(|error| Failed::new(Exit::Failure, format!("the secret cannot be read: {error}")))?;
     Ok(bytes)
 }
 
-/// Line ends that may follow a token.
+/// Line ends that may follow a secret.
 const LINE_END_BYTES_MAX: usize = 8;
 
 /// Checks what was read. What is wrong is said without repeating any of it.
@@ -79,21 +81,23 @@ fn token(bytes: &[u8]) -> Result<SecretString, Failed> {
     let end = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
     let bytes = &bytes[..end];
     if bytes.is_empty() {
-        return Err(Failed::usage("the token is empty; was it written to the file, or piped in?"));
+        return Err(Failed::usage("the secret is empty; was it written to the file, or piped in?"));
     }
     if bytes.len() > TOKEN_BYTES_MAX {
         return Err(Failed::usage(format!(
-            "the token has more than {TOKEN_BYTES_MAX} characters, which no personal access token has; give a file \
-             with the token and nothing else"
+            "the secret has more than {TOKEN_BYTES_MAX} characters, which no personal access token and no client secret \
+             has; give a file with the secret and nothing else"
         )));
     }
     match bytes.iter().find(|byte| !byte.is_ascii_graphic()) {
         Some(b'\r' | b'\n') => {
-            Err(Failed::usage("the token has several lines; give the token and nothing else"))
+            Err(Failed::usage("the secret has several lines; give the secret and nothing else"))
         }
-        Some(b' ' | b'\t') => Err(Failed::usage("the token holds a blank; give the token and nothing else")),
+        Some(b' ' | b'\t') => {
+            Err(Failed::usage("the secret holds a blank; give the secret and nothing else"))
+        }
         Some(_) => Err(Failed::usage(
-            "the token holds a character that cannot be printed; save the file as plain text, with the token and \
+            "the secret holds a character that cannot be printed; save the file as plain text, with the secret and \
              nothing else",
         )),
         None => {
