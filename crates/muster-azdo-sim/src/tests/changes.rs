@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::support::{Fixture, text};
 use crate::{Truth, TruthState, assessment};
 
-struct World {
-    fixture: Fixture,
-    organization: String,
-    repositories: Vec<Value>,
+pub(super) struct World {
+    pub(super) fixture: Fixture,
+    pub(super) organization: String,
+    pub(super) repositories: Vec<Value>,
 }
 
-async fn start() -> World {
+pub(super) async fn start() -> World {
     let fixture = Fixture::of(1, 3, 50).await;
     let organization = fixture.simulator.organizations().remove(0);
     let repositories = fixture.all(&format!("/{organization}/_apis/git/repositories")).await;
@@ -20,34 +20,34 @@ async fn start() -> World {
 }
 
 impl World {
-    async fn change(&self, change: &str, mut fields: Value) {
+    pub(super) async fn change(&self, change: &str, mut fields: Value) {
         fields["change"] = json!(change);
         fields["organization"] = json!(self.organization);
         let answer = self.fixture.post("/_sim/changes", fields.clone()).await;
         assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{fields}");
     }
 
-    async fn change_repository(&self, change: &str, repository: &Value) {
+    pub(super) async fn change_repository(&self, change: &str, repository: &Value) {
         self.change(change, json!({"repository": repository["id"]})).await;
     }
 
-    async fn listed(&self, id: &Value) -> Option<Value> {
+    pub(super) async fn listed(&self, id: &Value) -> Option<Value> {
         let all = self.fixture.all(&format!("/{}/_apis/git/repositories", self.organization)).await;
         all.into_iter().find(|repository| repository["id"] == *id)
     }
 
-    fn truth(&self, key: &str, id: &Value) -> Option<Truth> {
+    pub(super) fn truth(&self, key: &str, id: &Value) -> Option<Truth> {
         let truths = self.fixture.simulator.truth();
         truths.into_iter().find(|truth| {
             truth.assessment_key == key && truth.resource.id == *id.to_string().trim_matches('"')
         })
     }
 
-    fn state(&self, key: &str, id: &Value) -> Option<TruthState> {
+    pub(super) fn state(&self, key: &str, id: &Value) -> Option<TruthState> {
         self.truth(key, id).map(|truth| truth.state)
     }
 
-    fn usable(&self) -> &Value {
+    pub(super) fn usable(&self) -> &Value {
         let is_usable = |one: &&Value| one["isDisabled"] == false && one.get("defaultBranch").is_some();
         self.repositories.iter().find(is_usable).unwrap()
     }
