@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::change::Change;
+use crate::entra;
 use crate::fault::Fault;
 use crate::grant::Grant;
 use crate::http::stream::{Frame, json_stream};
@@ -31,6 +32,8 @@ pub(crate) fn router(state: Arc<SimulatorState>) -> Router {
         .route("/_sim/faults", get(pending_faults).post(install_fault).delete(clear_faults))
         .route("/_sim/changes", post(change))
         .route("/_sim/{*rest}", any(unknown))
+        .route("/{tenant}/oauth2/v2.0/token", post(entra::token))
+        .route("/metadata/identity/oauth2/token", get(entra::managed_identity))
         .fallback(http::answer)
         .with_state(state)
 }

@@ -1,11 +1,12 @@
 //! Faults: answers that go wrong on request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::input::{self, InputError};
+use crate::quirk::Quirk;
 use crate::route::Route;
 
 /// A fault to install: which requests it hits, what happens to them, how often.
@@ -50,12 +51,40 @@ pub struct FaultAction {
     /// Answers with this body: text as it is, anything else as JSON. The status is 200 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// Answers as the service does when it refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<CannedAnswer>,
+    /// Rewrites the answer in these ways.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub quirks: BTreeSet<Quirk>,
     /// Adds these headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// Cuts the connection in the middle of the body.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop_connection: bool,
+}
+
+/// Refusals of the real service, whole: status, headers and body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CannedAnswer {
+    /// 203 with the sign-in page.
+    SignInPage,
+    /// 302 to the sign-in page.
+    SignInRedirect,
+    /// 401 without a body.
+    Unauthorized,
+    /// 401 with an empty list.
+    UnauthorizedList,
+    /// 401 with `TF400813`: the identity is known, and may not call.
+    NotAuthorized,
+    /// 503 with `TF24668` and a byte order mark: the organization is stopped.
+    OrganizationStopped,
+    /// 429 with JSON and without `Retry-After`: too many calls at once.
+    TooManyAtOnce,
+    /// 429 with an HTML page and without `Retry-After`.
+    BlockedPage,
 }
 
 fn once() -> u64 {
@@ -66,7 +95,7 @@ impl Fault {
     pub(crate) fn read(body: &[u8]) -> Result<Self, InputError> {
         let remedy = format!(
             "send {{\"match\":{{\"route\",\"organization\",\"nth\"}},\"action\":{{\"status\",\"delayMs\",\"body\",\
-             \"headers\",\"dropConnection\"}},\"times\"}}; routes: {}",
+             \"answer\",\"quirks\",\"headers\",\"dropConnection\"}},\"times\"}}; routes: {}",
             Route::names()
         );
         input::read(body, &remedy)
@@ -79,7 +108,7 @@ impl Fault {
         }
         let does_nothing = *action == FaultAction::default();
         if does_nothing {
-            let remedy = "give status, delayMs, body, headers or dropConnection";
+            let remedy = "give status, delayMs, body, answer, quirks, headers or dropConnection";
             return Err(InputError::new("action", "it does nothing", remedy));
         }
         if self.times == 0 {
@@ -91,6 +120,10 @@ impl Fault {
                 "requests are counted from 1",
                 "give 1 for the next request",
             ));
+        }
+        if action.answer.is_some() && (action.status.is_some() || action.body.is_some()) {
+            let remedy = "give an answer, or a status and a body";
+            return Err(InputError::new("action.answer", "a status or body stands beside it", remedy));
         }
         for (name, value) in &action.headers {
             let is_header = name.parse::<axum::http::HeaderName>().is_ok();
@@ -196,6 +229,8 @@ mod tests {
         assert_eq!(field(json!({"action": {"status": 99}})), "action.status");
         assert_eq!(field(json!({"action": {"statsu": 500}})), "action.statsu");
         assert_eq!(field(json!({"action": {}})), "action");
+        assert_eq!(field(json!({"action": {"answer": "signInPage", "status": 200}})), "action.answer");
+        assert_eq!(field(json!({"action": {"quirks": ["bom"]}})), "action.quirks[0]");
         assert_eq!(field(json!({"action": {"status": 500}, "times": 0})), "times");
         assert_eq!(field(json!({"match": {"nth": 0}, "action": {"status": 500}})), "match.nth");
         assert_eq!(field(json!({"action": {"headers": {"a b": "c"}}})), "action.headers.a b");

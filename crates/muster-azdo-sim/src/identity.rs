@@ -1,4 +1,4 @@
-//! Who calls: the identities behind the personal access tokens.
+//! Who calls: the identities behind the tokens.
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::Engine;
@@ -33,6 +33,24 @@ pub struct SimulatedIdentity {
     pub subject_descriptor: String,
     /// The tokens that act as this identity: they share one consumption window.
     pub pats: Vec<String>,
+    /// How an application gets tokens from Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<SimulatedClient>,
+    /// What an application that acts for this person keeps, to get access tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+}
+
+/// What an application proves itself with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimulatedClient {
+    /// The application id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// The assertion that stands for a federated token: what a workload finds in its token file.
+    pub client_assertion: String,
 }
 
 /// What kind of identity.
@@ -75,6 +93,13 @@ impl SimulatedIdentity {
                 )
             })
             .collect();
+        let mut secrets = Draw::new(seed, Topic::Application, &[index]);
+        let client = is_application.then(|| SimulatedClient {
+            client_id: principal_name.clone(),
+            client_secret: format!("simsecret-{}", secrets.uuid().simple()),
+            client_assertion: format!("simassertion-{}", secrets.uuid().simple()),
+        });
+        let refresh_token = (!is_application).then(|| format!("simrefresh-{}", secrets.uuid().simple()));
         Self {
             id,
             kind,
@@ -82,8 +107,30 @@ impl SimulatedIdentity {
             principal_name,
             subject_descriptor: format!("{prefix}.{subject}"),
             pats,
+            client,
+            refresh_token,
         }
     }
+}
+
+/// What a token was given for, which decides which policies of an organization stop it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// A personal access token.
+    Personal,
+    /// An access token of an application that acts for itself.
+    Application,
+    /// An access token of an application that acts for a person.
+    Delegated,
+}
+
+/// Who calls, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) identity: IdentityIndex,
+    pub(crate) kind: TokenKind,
+    /// The tenant that gave the token; a personal access token has none.
+    pub(crate) tenant: Option<Uuid>,
 }
 
 /// Which identity of the list, by position.

@@ -1,5 +1,6 @@
 //! What a simulator is started with.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -7,6 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cost::CostTable;
+use crate::quirk::Quirk;
+
+/// What Entra says of the access tokens that it gives to applications.
+const DEFAULT_TOKEN_SECONDS: u64 = 3_599;
 
 /// Everything that decides what the simulator is and how it behaves. Numbers of resources are totals over all
 /// organizations; equal options give an equal world, on every platform.
@@ -38,7 +43,17 @@ pub struct SimulatorOptions {
     pub authorized_resources: AuthorizedResourcesMode,
     /// How many policy configurations a page holds when the caller does not say.
     pub policy_page_size: usize,
-    /// The wall clock of `X-RateLimit-Reset` and of nothing else.
+    /// How answers differ from the plain ones.
+    pub quirks: BTreeSet<Quirk>,
+    /// How many calls of one identity may be under way before more are blocked; `None` is any number.
+    pub concurrency_limit: Option<usize>,
+    /// To how many tenants the organizations belong, in turns.
+    pub tenants: usize,
+    /// Whether `ResourceAreas` names areas.
+    pub resource_areas: ResourceAreasMode,
+    /// How long an access token is good for, in seconds.
+    pub token_seconds: u64,
+    /// The wall clock of `X-RateLimit-Reset` and of the times in Entra's refusals.
     pub clock: WallClock,
 }
 
@@ -58,6 +73,11 @@ impl Default for SimulatorOptions {
             latency: Duration::ZERO,
             authorized_resources: AuthorizedResourcesMode::ListsAll,
             policy_page_size: 200,
+            quirks: BTreeSet::new(),
+            concurrency_limit: None,
+            tenants: 1,
+            resource_areas: ResourceAreasMode::Empty,
+            token_seconds: DEFAULT_TOKEN_SECONDS,
             clock: WallClock::default(),
         }
     }
@@ -80,6 +100,19 @@ impl SimulatorOptions {
         }
         if self.identities == 0 {
             return Err(OptionError::new("identities", "nobody may call", "give at least 1"));
+        }
+        if self.concurrency_limit == Some(0) {
+            return Err(OptionError::new(
+                "concurrency_limit",
+                "0 calls at once",
+                "give at least 1, or nothing",
+            ));
+        }
+        if self.tenants == 0 {
+            return Err(OptionError::new("tenants", "organizations of no tenant", "give at least 1"));
+        }
+        if self.token_seconds == 0 {
+            return Err(OptionError::new("token_seconds", "tokens that were never good", "give at least 1"));
         }
         if self.policy_page_size == 0 {
             return Err(OptionError::new("policy_page_size", "pages of 0 items", "give at least 1"));
@@ -142,6 +175,28 @@ impl FromStr for AuthorizedResourcesMode {
             "lists-all" => Ok(Self::ListsAll),
             "needs-type-and-id" => Ok(Self::NeedsTypeAndId),
             other => Err(format!("\"{other}\" is not a mode; use lists-all or needs-type-and-id")),
+        }
+    }
+}
+
+/// How `ResourceAreas` answers. See `GET /_apis/ResourceAreas` in the README for why an empty list is the safe one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ResourceAreasMode {
+    /// It names none, as Azure DevOps Server: clients stay at the URL that they were given.
+    #[default]
+    Empty,
+    /// It names those that the official clients know, all below the simulator's own URL.
+    Listed,
+}
+
+impl FromStr for ResourceAreasMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "empty" => Ok(Self::Empty),
+            "listed" => Ok(Self::Listed),
+            other => Err(format!("\"{other}\" is not a mode; use empty or listed")),
         }
     }
 }

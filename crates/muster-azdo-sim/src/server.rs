@@ -115,6 +115,19 @@ impl RunningSimulator {
         &self.state.identities
     }
 
+    /// All tenants; the first is [`Self::tenant_id`]. Organizations belong to them in turns.
+    #[must_use]
+    pub fn tenants(&self) -> &[uuid::Uuid] {
+        self.state.tenants()
+    }
+
+    /// The application: it has client credentials, and no list of organizations.
+    #[must_use]
+    pub fn application(&self) -> &SimulatedIdentity {
+        // There always is one, and it is the last.
+        &self.state.identities[self.state.identities.len() - 1]
+    }
+
     /// What to tell whoever started the simulator, as one line of JSON.
     #[must_use]
     pub fn banner(&self) -> Banner {

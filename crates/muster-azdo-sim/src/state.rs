@@ -11,20 +11,26 @@ use uuid::Uuid;
 use crate::change::Change;
 use crate::consumption::{Limits, Verdict, Window};
 use crate::cost::Tstu;
+use crate::entra::AccessTokens;
 use crate::fault::{Fault, FaultAction, Faults};
 use crate::grant::Grant;
-use crate::identity::{IdentityIndex, SimulatedIdentity};
+use crate::identity::{Caller, IdentityIndex, SimulatedIdentity, TokenKind};
 use crate::input::InputError;
 use crate::options::SimulatorOptions;
 use crate::route::Route;
 use crate::stats::Stats;
-use crate::world::{Changes, Draw, ReadingRights, Topic, View, World};
+use crate::world::{Changes, Draw, OrganizationIndex, ReadingRights, Topic, View, World};
 
 pub(crate) struct SimulatorState {
     pub(crate) options: SimulatorOptions,
     pub(crate) world: Arc<World>,
     pub(crate) identities: Vec<SimulatedIdentity>,
+    /// The tenants that the organizations belong to, in turns.
+    tenants: Vec<Uuid>,
     tokens: HashMap<String, IdentityIndex>,
+    pub(crate) access_tokens: AccessTokens,
+    /// How many calls of each identity are under way.
+    under_way: Vec<Arc<AtomicUsize>>,
     limits: Limits,
     changes: RwLock<Arc<Changes>>,
     /// What each identity may see, in the order of the identities.
@@ -33,6 +39,20 @@ pub(crate) struct SimulatorState {
     faults: Mutex<Faults>,
     activities: AtomicUsize,
 }
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Too many calls of one identity are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
 
 /// Counters and windows, behind one lock: a reading is of one moment.
 struct Meters {
@@ -55,8 +75,15 @@ impl SimulatorState {
             identity.pats.iter().map(move |token| (token.clone(), IdentityIndex(index)))
         });
         let windows = identities.iter().map(|_| Window::new(window)).collect();
+        let tenants = (0..options.tenants).map(|number| match number {
+            0 => world.tenant_id,
+            _ => Draw::new(options.seed, Topic::Tenant, &[number]).uuid(),
+        });
         Self {
+            tenants: tenants.collect(),
             tokens: tokens.collect(),
+            access_tokens: AccessTokens::default(),
+            under_way: identities.iter().map(|_| Arc::default()).collect(),
             limits,
             world: Arc::new(world),
             changes: RwLock::default(),
@@ -97,10 +124,35 @@ impl SimulatorState {
         Ok(())
     }
 
-    /// Whose token it is, unless it is unknown or revoked.
-    pub(crate) fn authenticate(&self, token: &str, view: &View) -> Option<IdentityIndex> {
-        let index = self.tokens.get(token).copied()?;
-        (!view.changes.revoked_tokens.contains(token)).then_some(index)
+    /// Whose token it is, unless it is unknown, revoked or expired.
+    pub(crate) fn authenticate(&self, token: &str, view: &View) -> Option<Caller> {
+        let personal = self.tokens.get(token).filter(|_| !view.changes.revoked_tokens.contains(token));
+        match personal {
+            Some(identity) => Some(Caller { identity: *identity, kind: TokenKind::Personal, tenant: None }),
+            None => self.access_tokens.caller(token),
+        }
+    }
+
+    pub(crate) fn tenants(&self) -> &[Uuid] {
+        &self.tenants
+    }
+
+    pub(crate) fn tenant_of(&self, organization: OrganizationIndex) -> Uuid {
+        self.tenants[organization.0 % self.tenants.len()]
+    }
+
+    /// Lets a call come in, unless too many of its identity are under way. It is under way until the result is dropped.
+    pub(crate) fn enter(&self, identity: IdentityIndex) -> Result<UnderWay, TooMany> {
+        let counter = Arc::clone(&self.under_way[identity.0]);
+        let before = counter.fetch_add(1, Ordering::Relaxed);
+        let entered = UnderWay(counter);
+        if self.options.concurrency_limit.is_some_and(|limit| before >= limit) {
+            let counted = &mut self.meters().counted;
+            counted.blocked += 1;
+            counted.throttled += 1;
+            return Err(TooMany);
+        }
+        Ok(entered)
     }
 
     /// Counts the cost of a request that arrives now and judges it.
@@ -129,12 +181,12 @@ impl SimulatorState {
         verdict
     }
 
-    pub(crate) fn count_request(&self, route: Route) {
-        *self.meters().counted.requests.entry(route.name().to_owned()).or_default() += 1;
+    pub(crate) fn count_request(&self, route: &str) {
+        *self.meters().counted.requests.entry(route.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn count_failure(&self, route: Route) {
-        *self.meters().counted.failures.entry(route.name().to_owned()).or_default() += 1;
+    pub(crate) fn count_failure(&self, route: &str) {
+        *self.meters().counted.failures.entry(route.to_owned()).or_default() += 1;
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -3,10 +3,12 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::http::Call;
 use crate::http::refusal::Refusal;
 use crate::identity::IdentityKind;
+use crate::world::OrganizationIndex;
 
 pub(crate) fn connection_data(call: &Call<'_>) -> Result<Response, Refusal> {
     let (_, organization) = call.organization()?;
@@ -89,11 +91,12 @@ pub(crate) fn accounts(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(crate) fn enterprise_catalog(call: &Call<'_>) -> Result<Response, Refusal> {
     let tenant = call.query.get("tenantId").unwrap_or_default();
     let world = &call.view.world;
-    if !tenant.eq_ignore_ascii_case(&world.tenant_id.to_string()) {
-        return Err(Refusal::InvalidParameter { name: "tenantId", value: tenant.to_owned() });
-    }
+    let id = Uuid::parse_str(tenant).ok().filter(|id| call.state.tenants().contains(id));
+    let id = id.ok_or_else(|| Refusal::InvalidParameter { name: "tenantId", value: tenant.to_owned() })?;
     let owner = &call.state.identities[0].principal_name;
-    let rows = world.organizations.iter().map(|organization| {
+    let all = world.organizations.iter().enumerate();
+    let of_tenant = all.filter(|(index, _)| call.state.tenant_of(OrganizationIndex(*index)) == id);
+    let rows = of_tenant.map(|(_, organization)| {
         let url = call.organization_url(organization);
         format!("{}, {}, {url}/, {owner}, , \r\n", organization.id, organization.name)
     });

@@ -8,16 +8,28 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::fault::FaultAction;
+use crate::fault::{CannedAnswer, FaultAction};
+use crate::http::quirks;
+use crate::http::refusal::Refusal;
+use crate::world::World;
 
 /// Whether the answer of the service is not needed at all.
 pub(crate) fn replaces_answer(fault: &FaultAction) -> bool {
-    fault.status.is_some() || fault.body.is_some()
+    fault.status.is_some() || fault.body.is_some() || fault.answer.is_some()
 }
 
 /// The answer that the fault gives instead.
-pub(crate) fn answer(fault: &FaultAction) -> Response {
+pub(crate) fn answer(
+    fault: &FaultAction,
+    world: &World,
+    organization: Option<&str>,
+    caller: Uuid,
+) -> Response {
+    if let Some(canned) = fault.answer {
+        return refusal(canned, world, organization, caller).into_response();
+    }
     let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
     let json = "application/json; charset=utf-8; api-version=7.1";
     match &fault.body {
@@ -31,8 +43,25 @@ pub(crate) fn answer(fault: &FaultAction) -> Response {
     }
 }
 
+fn refusal(canned: CannedAnswer, world: &World, organization: Option<&str>, caller: Uuid) -> Refusal {
+    let realm = world.base_url.clone();
+    match canned {
+        CannedAnswer::SignInPage => Refusal::SignInPage,
+        CannedAnswer::SignInRedirect => Refusal::SignInRedirect { base_url: realm },
+        CannedAnswer::Unauthorized => Refusal::Unauthorized { realm },
+        CannedAnswer::UnauthorizedList => Refusal::UnauthorizedList { realm },
+        CannedAnswer::NotAuthorized => Refusal::NotAuthorized { identity: caller.to_string() },
+        CannedAnswer::OrganizationStopped => {
+            Refusal::OrganizationStopped { name: organization.unwrap_or_default().to_owned() }
+        }
+        CannedAnswer::TooManyAtOnce => Refusal::TooManyAtOnce,
+        CannedAnswer::BlockedPage => Refusal::BlockedPage,
+    }
+}
+
 /// What the fault does to an answer: other headers, a wait, a cut.
-pub(crate) async fn disturb(fault: &FaultAction, mut response: Response) -> Response {
+pub(crate) async fn disturb(fault: &FaultAction, response: Response) -> Response {
+    let mut response = quirks::apply(&fault.quirks, response).await;
     for (name, value) in &fault.headers {
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);

@@ -11,8 +11,20 @@ pub(crate) enum Refusal {
     Unauthorized {
         realm: String,
     },
+    /// The same, with a list of nothing in the body.
+    UnauthorizedList {
+        realm: String,
+    },
     /// The credential is unknown: a browser would sign in now.
     SignInPage,
+    /// The same, by sending it there.
+    SignInRedirect {
+        base_url: String,
+    },
+    /// The identity is known, and may not call.
+    NotAuthorized {
+        identity: String,
+    },
     UnknownRoute {
         path: String,
     },
@@ -44,6 +56,10 @@ pub(crate) enum Refusal {
         method: String,
     },
     Blocked,
+    /// Too many calls of the identity are under way.
+    TooManyAtOnce,
+    /// Blocked, and said with a page for people.
+    BlockedPage,
 }
 
 const SIGN_IN_PAGE: &str = "<!DOCTYPE html>\r\n<html lang=\"en-US\"><head><title>Azure DevOps Services | Sign In</title>\
@@ -56,6 +72,28 @@ impl IntoResponse for Refusal {
                 let challenge = format!("Basic realm=\"{realm}/\"");
                 (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
             }
+            Self::UnauthorizedList { realm } => {
+                let challenge = format!("Basic realm=\"{realm}/\"");
+                let headers = [
+                    (header::WWW_AUTHENTICATE, challenge),
+                    (header::CONTENT_TYPE, "application/json; charset=utf-8".to_owned()),
+                ];
+                (StatusCode::UNAUTHORIZED, headers, "{\"count\":0,\"value\":[]}").into_response()
+            }
+            Self::SignInRedirect { base_url } => {
+                let place = format!("{base_url}/_signin?realm=dev.azure.com");
+                let mut response = html(StatusCode::FOUND, SIGN_IN_PAGE.to_owned());
+                if let Ok(place) = HeaderValue::from_str(&place) {
+                    response.headers_mut().insert(header::LOCATION, place);
+                }
+                response
+            }
+            Self::BlockedPage => html(
+                StatusCode::TOO_MANY_REQUESTS,
+                "<!DOCTYPE html>\r\n<html><head><title>Request Blocked</title></head><body>Request was blocked due to \
+                 exceeding usage.</body></html>\r\n"
+                    .to_owned(),
+            ),
             Self::SignInPage => html(StatusCode::NON_AUTHORITATIVE_INFORMATION, SIGN_IN_PAGE.to_owned()),
             Self::UnknownRoute { path } => {
                 let text = format!(
@@ -102,10 +140,18 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, services, "VssRequestMethodNotAllowedException")
             }
-            Self::Blocked => (StatusCode::TOO_MANY_REQUESTS, framework, "RequestBlockedException"),
+            Self::Blocked | Self::TooManyAtOnce => {
+                (StatusCode::TOO_MANY_REQUESTS, framework, "RequestBlockedException")
+            }
+            Self::NotAuthorized { .. } => {
+                (StatusCode::UNAUTHORIZED, framework, "UnauthorizedRequestException")
+            }
             // These have answers of their own and never come here.
             Self::Unauthorized { .. }
+            | Self::UnauthorizedList { .. }
             | Self::SignInPage
+            | Self::SignInRedirect { .. }
+            | Self::BlockedPage
             | Self::UnknownRoute { .. }
             | Self::UnknownOrganization { .. }
             | Self::OrganizationStopped { .. } => {
@@ -146,17 +192,29 @@ impl Refusal {
             Self::MethodNotAllowed { method } => {
                 format!("The requested resource does not support http method '{method}'.")
             }
-            Self::Blocked => "Request was blocked due to exceeding usage of resource 'Count' in namespace 'VSID'. \
-                For more information on why your request was blocked, see the topic \"Rate limits\" on the \
-                Microsoft Web site (https://go.microsoft.com/fwlink/?LinkId=823950)."
-                .to_owned(),
+            Self::Blocked => blocked("Count"),
+            Self::TooManyAtOnce => blocked("Concurrency"),
+            Self::NotAuthorized { identity } => {
+                format!("TF400813: The user '{identity}' is not authorized to access this resource.")
+            }
             Self::Unauthorized { .. }
+            | Self::UnauthorizedList { .. }
             | Self::SignInPage
+            | Self::SignInRedirect { .. }
+            | Self::BlockedPage
             | Self::UnknownRoute { .. }
             | Self::UnknownOrganization { .. }
             | Self::OrganizationStopped { .. } => String::new(),
         }
     }
+}
+
+fn blocked(resource: &str) -> String {
+    format!(
+        "Request was blocked due to exceeding usage of resource '{resource}' in namespace 'VSID'. For more \
+         information on why your request was blocked, see the topic \"Rate limits\" on the Microsoft Web site \
+         (https://go.microsoft.com/fwlink/?LinkId=823950)."
+    )
 }
 
 /// The body that nearly all errors of the service have.

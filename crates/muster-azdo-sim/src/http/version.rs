@@ -36,7 +36,7 @@ pub(crate) fn negotiate(route: Route, query: &Query, headers: &HeaderMap) -> Res
     Ok(requested)
 }
 
-fn from_accept(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn from_accept(headers: &HeaderMap) -> Option<String> {
     let accept = headers.get(ACCEPT)?.to_str().ok()?;
     accept.split([';', ',']).find_map(|part| {
         let (name, value) = part.trim().split_once('=')?;
