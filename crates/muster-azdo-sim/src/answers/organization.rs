@@ -25,7 +25,7 @@ pub(crate) fn policies(call: &Call<'_>) -> Result<Response, Refusal> {
     let shape = PolicyShape::of(index);
     let mut groups = Map::new();
     let mut inverted = Vec::new();
-    for policy in OrganizationPolicy::all(&call.view.world, index) {
+    for policy in call.view.organization_policies(index) {
         let list = groups.entry(policy.group).or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
             list.push(json!({"policy": policy_json(&policy, shape), "description": policy.description}));
