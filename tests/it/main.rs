@@ -2,6 +2,8 @@
 
 /// Events that cannot be taken are answered and kept.
 mod bad_events;
+/// What is found is what was planted, in any world.
+mod assessments_truth;
 /// What a pass costs, and that an unchanged one writes nothing.
 mod cost;
 /// Handlers are idempotent, and their decisions lead where they should.

@@ -2,7 +2,9 @@
 
 use crate::database::TestDatabase;
 use crate::fleet::{Judged, truth_of};
+use crate::local_worker::LocalWorker;
 use crate::services;
+use crate::waiting::wait_until;
 use muster_azdo::{AzureDevOps, ClientOptions, Hosts};
 use muster_azdo_sim::{RunningSimulator, Simulator, SimulatorOptions};
 use muster_discovery::DiscoverySettings;
@@ -13,6 +15,7 @@ use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::read::Read;
 use muster_domain::{ConnectorId, OrganizationName, ProjectId, SystemClock, TenantId};
 use muster_messages::request::OnboardingRequested;
+use muster_queue::{InProcessTransport, TicketTransport};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice, Then};
 use muster_store::assessments::AssessmentFilter;
 use muster_store::changes::Changes;
@@ -152,6 +155,27 @@ impl Workbench {
             };
             self.finish(&job, changes, end).await;
         }
+    }
+
+    /// Has workers of every role, with `slots` jobs at a time each, run every due job and those that follow, as one
+    /// process does that holds everything; fails the test where one ends dead.
+    pub async fn run_workers(&self, slots: usize, deadline: Duration) {
+        let transport: Arc<dyn TicketTransport> = InProcessTransport::new();
+        let mut workers = Vec::new();
+        for role in muster_domain::job::Role::ALL {
+            let of_role = self.handlers.iter().filter(|handler| handler.kind().role() == role);
+            let handlers = of_role.cloned().collect();
+            workers.push(LocalWorker::start(&self.store, &transport, role, slots, handlers));
+        }
+        wait_until("nothing is left to do", deadline, async || {
+            self.store.ledger().is_idle().await.expect("ask the ledger")
+        })
+        .await;
+        for worker in workers {
+            worker.stop().await;
+        }
+        let dead = self.store.dead_letters().count().await.expect("count");
+        assert_eq!(dead, 0, "jobs ended dead");
     }
 
     /// Asks for one job and runs it, without its end: what it would change.
