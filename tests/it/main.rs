@@ -10,6 +10,8 @@ mod cost;
 mod handlers;
 /// What the harness itself promises: databases, virtual hosts, processes, the proxy, waiting.
 mod harness;
+/// The inventory and the standing of organizations tell what is true, whatever becomes of things.
+mod inventory_truth;
 /// Who may depend on whom: the table of `crates/README.md`, held by the manifests.
 mod layering;
 /// The map of the crates, the crate READMEs and the change log are true.

@@ -43,6 +43,10 @@ pub(super) async fn list(discovery: &mut Discovery<'_>) -> Result<bool, StepErro
         discovery.commit(Changes::default()).await?;
         return Ok(false);
     }
+    // What was unknown is known again, even where nothing changed meanwhile.
+    if discovery.last_reading(Read::Repositories).await?.is_some_and(|before| before.outcome.is_err()) {
+        discovery.note_outcome_changed(Read::Repositories);
+    }
     let mut changes = Changes::default();
     changes.readings.push(discovery.listing(Read::Repositories, difference.count())?);
     absent_repositories::settle_listed(discovery, &difference, &listed, changes).await
