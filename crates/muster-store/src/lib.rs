@@ -27,6 +27,7 @@ pub mod schedules;
 mod session;
 pub mod snapshots;
 mod store;
+mod version;
 
 pub use clock::{Backend, DatabaseClock};
 pub use encryption::KeyRing;

@@ -109,6 +109,14 @@ pub(crate) async fn connector(store: &Store, name: &str) -> Connector {
     store.connectors().create(&new, &[]).await.expect("a connector")
 }
 
+/// A connector of a given id.
+pub(crate) async fn connector_of(store: &Store, id: ConnectorId) -> Connector {
+    let name = format!("connector-{}", id.0.as_u128());
+    let credential_id = credential(store, &format!("{name}-token")).await;
+    let new = NewConnector { id, ..new_connector(&name, credential_id) };
+    store.connectors().create(&new, &[]).await.expect("a connector")
+}
+
 pub(crate) fn new_connector(name: &str, credential_id: CredentialId) -> NewConnector {
     NewConnector {
         id: ConnectorId(Uuid::new_v4()),
@@ -196,7 +204,7 @@ pub(crate) fn repository(organization: OrganizationId, project: ProjectId, numbe
     resource(key, &format!("repository-{number}"), Properties::Repository(properties))
 }
 
-fn resource(key: ResourceKey, name: &str, properties: Properties) -> Resource {
+pub(crate) fn resource(key: ResourceKey, name: &str, properties: Properties) -> Resource {
     Resource { key, name: name.to_owned(), properties }
 }
 

@@ -1,18 +1,16 @@
 //! Resources, readings, and that an unchanged pass writes nothing.
 
-use super::fixtures::{assessment, organization, pass, repository, uuid, write};
+use super::fixtures::{assessment, connector_of, organization, pass, repository, uuid, write};
 use super::{Bench, on_both};
 use crate::Backend;
 use crate::changes::{
-    Changes, ListCheckDocument, PipelineAccessDocument, PresenceWrite, ReadingDocument, ReadingKey,
-    ReadingKind, ReadingWrite, RelationKind, RelationWrite, ResourceWrite, TypeCheck, permission_subject,
+    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, RelationKind,
+    RelationWrite, ResourceWrite,
 };
 use crate::inventory::ResourceFilter;
 use muster_domain::assessment::AssessmentState;
-use muster_domain::protected::ProtectedResource;
-use muster_domain::read::{Read, Reading, UnknownReason};
+use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{ContentHash, Presence, ResourceKey, ResourceKind};
-use muster_domain::snapshot::{ListCheck, PipelineAccess};
 use muster_domain::{ConnectorId, OrganizationId, OrganizationName, ProjectId};
 use sea_orm::{ConnectionTrait, Statement};
 use std::collections::HashMap;
@@ -22,8 +20,6 @@ on_both!(
     a_change_is_counted_once,
     what_is_missing_comes_back_and_what_is_gone_is_closed,
     readings_keep_their_last_change,
-    a_snapshot_holds_what_is_known_and_why_the_rest_is_not,
-    snapshots_of_many_projects,
     a_broken_row_is_named,
     lists_come_in_pages,
     organizations_are_counted_apart,
@@ -88,6 +84,8 @@ async fn a_second_pass_with_nothing_changed_writes_nothing(bench: Bench) {
     // One connection, so that its statistics can be flushed before they are read.
     let store = bench.another(|options| options.max_connections = 1).await;
     let bench = Bench { store, ..bench };
+    // It exists, so that subscribers are told.
+    connector_of(&bench.store, CONNECTOR).await;
     let flush = || async {
         if bench.backend == Backend::Postgres {
             for statement in ["SELECT pg_stat_force_next_flush()", "SELECT 1"] {
@@ -99,7 +97,9 @@ async fn a_second_pass_with_nothing_changed_writes_nothing(bench: Bench) {
     write(&bench, changes.clone()).await;
     flush().await;
     let first = written(&bench).await;
-    assert!(first["resource"] != "0" && !first["resource"].is_empty(), "{first:?}");
+    for table in ["resource", "relation", "assessment", "event_outbox"] {
+        assert!(first[table] != "0" && !first[table].is_empty(), "{first:?}");
+    }
     bench.clock.advance(chrono::Duration::hours(1));
     write(&bench, Changes { assessments: Vec::new(), ..changes }).await;
     flush().await;
@@ -174,7 +174,7 @@ async fn what_is_missing_comes_back_and_what_is_gone_is_closed(bench: Bench) {
     assert_eq!(bench.store.inventory().not_gone(CONNECTOR, 100).await.expect("rows").len(), 4);
 }
 
-fn reading_key(project_id: Option<ProjectId>, kind: ReadingKind, subject: &str) -> ReadingKey {
+pub(super) fn reading_key(project_id: Option<ProjectId>, kind: ReadingKind, subject: &str) -> ReadingKey {
     ReadingKey {
         connector_id: CONNECTOR,
         organization_id: ORGANIZATION,
@@ -184,7 +184,7 @@ fn reading_key(project_id: Option<ProjectId>, kind: ReadingKind, subject: &str) 
     }
 }
 
-fn known(key: ReadingKey, document: serde_json::Value) -> ReadingWrite {
+pub(super) fn known(key: ReadingKey, document: serde_json::Value) -> ReadingWrite {
     let content_hash = ContentHash::of(&document);
     ReadingWrite { key, outcome: Ok(ReadingDocument { document, content_hash, item_count: 1 }) }
 }
@@ -207,78 +207,6 @@ async fn readings_keep_their_last_change(bench: Bench) {
     let forgotten_readings = vec![key.clone()];
     write(&bench, Changes { forgotten_readings, ..Changes::default() }).await;
     assert!(bench.store.inventory().reading(&key).await.expect("read").is_none(), "it is forgotten");
-}
-
-async fn a_snapshot_holds_what_is_known_and_why_the_rest_is_not(bench: Bench) {
-    let snapshots = bench.store.snapshots();
-    assert!(snapshots.project(CONNECTOR, ORGANIZATION, PROJECT).await.expect("snapshot").is_none());
-    let endpoint = ProtectedResource::Endpoint;
-    let list = serde_json::json!({"open": {"endpoint": ["sc-2"]}});
-    let agrees = TypeCheck { check: ListCheck::Agrees, ..TypeCheck::default() };
-    let types = [(endpoint, agrees)].into();
-    let check = ListCheckDocument { types, ..ListCheckDocument::default() };
-    let single = PipelineAccessDocument { access: PipelineAccess::AllPipelines };
-    let readings = vec![
-        known(reading_key(Some(PROJECT), ReadingKind::Read(Read::AuthorizedResources), ""), list),
-        known(
-            reading_key(None, ReadingKind::ListCheck, ""),
-            serde_json::to_value(check).expect("a document"),
-        ),
-        known(
-            reading_key(
-                Some(PROJECT),
-                ReadingKind::Read(Read::PipelinePermissions),
-                &permission_subject(endpoint, "sc-1"),
-            ),
-            serde_json::to_value(single).expect("a document"),
-        ),
-        ReadingWrite {
-            key: reading_key(Some(PROJECT), ReadingKind::Read(Read::GeneralSettings), ""),
-            outcome: Err(UnknownReason::Forbidden),
-        },
-    ];
-    let mut changes = pass(CONNECTOR);
-    changes.readings.extend(readings);
-    write(&bench, changes).await;
-    let snapshot =
-        snapshots.project(CONNECTOR, ORGANIZATION, PROJECT).await.expect("snapshot").expect("known");
-    assert_eq!(
-        (snapshot.organization.name.as_str(), snapshot.project_name.as_str()),
-        ("Contoso", "Payments")
-    );
-    assert_eq!((snapshot.repositories.len(), snapshot.service_connections.len()), (2, 1));
-    assert_eq!(snapshot.policies, Reading::Known(Vec::new()));
-    assert_eq!(snapshot.general_settings, Reading::Unknown(UnknownReason::Forbidden));
-    assert_eq!(snapshot.authorized_resources.check(endpoint), ListCheck::Agrees);
-    let list = snapshot.authorized_resources.list.known().expect("the list");
-    assert!(list.holds(endpoint, "sc-2"));
-    let single: Vec<_> = snapshot.authorized_resources.single.iter().collect();
-    assert_eq!(single, [(&(endpoint, "sc-1".to_owned()), &PipelineAccess::AllPipelines)]);
-}
-
-async fn snapshots_of_many_projects(bench: Bench) {
-    let mut resources = vec![organization(ORGANIZATION, "Contoso")];
-    let mut wanted = Vec::new();
-    for number in 100..130 {
-        let project = ProjectId(uuid(number));
-        let mut changes = pass(CONNECTOR);
-        let template = changes.resources.swap_remove(1).resource;
-        let key = ResourceKey::project(ORGANIZATION, project);
-        resources.push(muster_domain::resource::Resource { key, name: format!("p{number}"), ..template });
-        resources.push(repository(ORGANIZATION, project, number));
-        wanted.push((CONNECTOR, OrganizationName::new("contoso"), project));
-    }
-    let resources =
-        resources.into_iter().map(|resource| ResourceWrite { connector_id: CONNECTOR, resource }).collect();
-    write(&bench, Changes { resources, ..Changes::default() }).await;
-    wanted.push((CONNECTOR, OrganizationName::new("contoso"), ProjectId(uuid(999))));
-    wanted.push((CONNECTOR, OrganizationName::new("elsewhere"), ProjectId(uuid(100))));
-    let snapshots = bench.store.snapshots().projects(&wanted).await.expect("snapshots");
-    assert_eq!(snapshots.len(), 30, "those that are not known are missing");
-    assert!(snapshots.values().all(|snapshot| snapshot.repositories.len() == 1));
-    assert!(
-        snapshots.values().all(|snapshot| snapshot.policies == Reading::Unknown(UnknownReason::NotReadYet))
-    );
 }
 
 async fn a_broken_row_is_named(bench: Bench) {

@@ -1,6 +1,7 @@
 //! One suite that both databases must pass.
 
 mod assessments;
+mod browse;
 mod budget;
 mod claims;
 mod connectors;
@@ -11,9 +12,12 @@ mod fixtures;
 mod inventory;
 mod job_control;
 mod jobs;
+mod organizations;
 mod races;
 mod schema;
 mod secrets;
+mod snapshots;
+mod told;
 
 use crate::{Backend, DatabaseClock, KeyRing, Store, StoreOptions};
 use database::TestDatabase;

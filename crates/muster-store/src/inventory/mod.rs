@@ -1,11 +1,18 @@
 //! The inventory: resources, what was read of them, who claims which organization.
 
+mod browse;
 mod by_organization;
 mod counts;
+mod detail;
 mod document_hashes;
 mod list_check;
 mod readings;
 pub(crate) mod row;
+mod scope_counts;
+
+pub use browse::{InventoryFilter, ResourcePage, ResourceSort, ResourceView};
+pub use detail::{ReadingView, RelationEnd, RelationView, ResourceDetail};
+pub use scope_counts::{CountFilter, CountLevel, ScopeCounts};
 
 use crate::Store;
 use crate::error::StoreError;
