@@ -51,7 +51,11 @@ pub(crate) async fn answer<T>(question: impl Future<Output = lapin::Result<T>>) 
     }
 }
 
-async fn declare_exchange(channel: &Channel, exchange: &Exchange, mode: TopologyMode) -> lapin::Result<()> {
+pub(crate) async fn declare_exchange(
+    channel: &Channel,
+    exchange: &Exchange,
+    mode: TopologyMode,
+) -> lapin::Result<()> {
     let kind = match exchange.kind {
         ExchangeKind::Direct => lapin::ExchangeKind::Direct,
         ExchangeKind::Topic => lapin::ExchangeKind::Topic,

@@ -3,8 +3,9 @@
 use super::connection::Dialer;
 use super::declare::{self, answer};
 use super::error::{self, ConnectError, Declared};
-use super::options::AmqpOptions;
-use crate::topology::{Queue, queues};
+use super::greeting;
+use super::options::{AmqpOptions, TopologyMode};
+use crate::topology::{Declaration, Exchange, Queue, topology};
 use lapin::Connection;
 
 /// What is known of a queue.
@@ -34,28 +35,100 @@ pub enum QueueState {
     Silent(ConnectError),
 }
 
+/// What is known of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeReport {
+    /// Its name.
+    pub name: &'static str,
+    /// What was found.
+    pub state: ExchangeState,
+}
+
+/// What was found of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeState {
+    /// It is there, of the right type.
+    Present,
+    /// It is there with another type, or the broker does not say.
+    Different(ConnectError),
+    /// It is not there.
+    Missing,
+}
+
+/// What is known of a broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerReport {
+    /// Where it is and who we are to it, without the password.
+    pub address: String,
+    /// Product and version, where it says so before the login (not over TLS).
+    pub version: Option<String>,
+    /// Every exchange.
+    pub exchanges: Vec<ExchangeReport>,
+    /// Every queue.
+    pub queues: Vec<QueueReport>,
+}
+
 /// Connects and looks at every queue, changing nothing.
 ///
 /// # Errors
 /// [`ConnectError`] where there is no broker to ask.
 pub async fn inspect(options: AmqpOptions) -> Result<Vec<QueueReport>, ConnectError> {
+    inspect_broker(options).await.map(|report| report.queues)
+}
+
+/// Connects and looks at the broker, its exchanges and its queues, changing nothing.
+///
+/// # Errors
+/// [`ConnectError`] where there is no broker to ask.
+pub async fn inspect_broker(options: AmqpOptions) -> Result<BrokerReport, ConnectError> {
     let dialer = Dialer::new(options).await?;
     let mut last = ConnectError::Misconfigured("no URL is given".to_owned());
     for address in &dialer.addresses {
         match dialer.dial(address, "inspect").await {
             Err(error) => last = error,
             Ok((connection, socket)) => {
-                let mut reports = Vec::new();
-                for queue in queues() {
-                    let state = look(&connection, &address.to_string(), &queue).await;
-                    reports.push(QueueReport { name: queue.name, state });
+                let name = address.to_string();
+                let mut report = BrokerReport {
+                    version: greeting::version(address).await,
+                    address: name.clone(),
+                    exchanges: Vec::new(),
+                    queues: Vec::new(),
+                };
+                for declaration in topology() {
+                    match declaration {
+                        Declaration::Exchange(exchange) => {
+                            let state = look_at_exchange(&connection, &name, &exchange).await;
+                            report.exchanges.push(ExchangeReport { name: exchange.name, state });
+                        }
+                        Declaration::Queue(queue) => {
+                            let state = look(&connection, &name, &queue).await;
+                            report.queues.push(QueueReport { name: queue.name, state });
+                        }
+                    }
                 }
                 socket.shut_down();
-                return Ok(reports);
+                return Ok(report);
             }
         }
     }
     Err(last)
+}
+
+/// As for queues: first whether it is there, then, because a passive declaration compares nothing, whether it is the
+/// same.
+async fn look_at_exchange(connection: &Connection, address: &str, exchange: &Exchange) -> ExchangeState {
+    let declared = async |mode| {
+        let channel = answer(connection.create_channel()).await?;
+        declare::declare_exchange(&channel, exchange, mode).await
+    };
+    let different =
+        |error| ExchangeState::Different(error::of_declare(address, Declared::Exchange(exchange), &error));
+    match declared(TopologyMode::Verify).await {
+        Err(error) if error::is_not_found(&error) => return ExchangeState::Missing,
+        Err(error) => return different(error),
+        Ok(()) => {}
+    }
+    declared(TopologyMode::Declare).await.map_or_else(different, |()| ExchangeState::Present)
 }
 
 /// Every question on a channel of its own: a refusal closes it.

@@ -6,6 +6,7 @@ mod connection;
 mod consumer;
 pub(crate) mod declare;
 mod error;
+mod greeting;
 mod inspect;
 mod link;
 mod options;
@@ -16,6 +17,8 @@ mod state;
 mod transport;
 
 pub use error::ConnectError;
-pub use inspect::{QueueReport, QueueState, inspect};
+pub use inspect::{
+    BrokerReport, ExchangeReport, ExchangeState, QueueReport, QueueState, inspect, inspect_broker,
+};
 pub use options::{AmqpOptions, FirstConnection, TopologyMode};
 pub use transport::AmqpTransport;

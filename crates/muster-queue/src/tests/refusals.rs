@@ -4,7 +4,8 @@ use super::broker::{AMQPS_CA_FILE, AMQPS_URL, Broker, required};
 use super::proxy::{Mode, Proxy};
 use super::support::{ROLE, eventually, next, number, ticket, within};
 use crate::amqp::{
-    AmqpOptions, AmqpTransport, ConnectError, FirstConnection, QueueState, TopologyMode, inspect,
+    AmqpOptions, AmqpTransport, ConnectError, ExchangeState, FirstConnection, QueueState, TopologyMode,
+    inspect, inspect_broker,
 };
 use crate::topology::{Argument, queues, work_queue};
 use crate::transport::{PublishOutcome, TicketTransport};
@@ -125,8 +126,13 @@ async fn verifying_makes_nothing_and_names_what_is_missing() {
     verify.topology = TopologyMode::Verify;
     let error = error_of(verify.clone()).await;
     assert!(matches!(error, ConnectError::Missing { kind: "exchange", .. }), "{error:?}");
-    let missing = inspect(verify.clone()).await.unwrap();
-    assert!(missing.iter().all(|report| report.state == QueueState::Missing), "{missing:?}");
+    let missing = inspect_broker(verify.clone()).await.unwrap();
+    assert!(missing.queues.iter().all(|report| report.state == QueueState::Missing), "{missing:?}");
+    assert!(missing.exchanges.iter().all(|report| report.state == ExchangeState::Missing), "{missing:?}");
+    assert!(
+        missing.version.is_some_and(|version| version.starts_with("RabbitMQ ")),
+        "the broker says who it is"
+    );
 
     let declaring = broker.transport().await;
     let verifying = AmqpTransport::connect(verify).await.unwrap();
@@ -148,7 +154,9 @@ async fn an_inspection_reports_every_queue() {
     broker.delete_queue(work_queue(ROLE));
     let transport = broker.transport().await;
     assert_eq!(transport.publish(vec![ticket(1), ticket(2)]).await, [PublishOutcome::Confirmed; 2]);
-    let report = inspect(broker.options()).await.unwrap();
+    let report = inspect_broker(broker.options()).await.unwrap();
+    assert!(report.exchanges.iter().all(|exchange| exchange.state == ExchangeState::Present), "{report:?}");
+    let report = report.queues;
     assert_eq!(report.len(), queues().len());
     for report in report {
         let messages = if report.name == work_queue(ROLE) { 2 } else { 0 };
