@@ -3,13 +3,20 @@
 use crate::commands;
 use crate::exit::Failed;
 use crate::output::Format;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 use muster_runtime::configuration::{Configuration, Environment, load};
 use std::path::PathBuf;
 
 /// The Azure DevOps connector and DevOps posture of Microsoft Defender for Cloud, self-hosted.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "muster",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    color = color(),
+    after_help = EXIT_CODES
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -17,15 +24,32 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 credential refused, 5 conflict, 6 throttled,
+7 out of reach, 10 gate (--fail-on), 130 interrupted. Data is on standard output, everything else on standard error.";
+
+/// Help and errors are coloured on a terminal, unless `NO_COLOR` or `--no-color` says otherwise. The option must be seen
+/// before anything is parsed: errors of parsing are coloured, too.
+fn color() -> ColorChoice {
+    if std::env::args_os().any(|argument| argument == "--no-color") {
+        ColorChoice::Never
+    } else {
+        ColorChoice::Auto
+    }
+}
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Configuration file (TOML).
     #[arg(long, global = true, env = "MUSTER_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// How data is printed.
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Format,
+    /// No colours; NO_COLOR in the environment does the same.
+    #[arg(long, global = true)]
+    no_color: bool,
 }
 
 impl Global {
@@ -61,6 +85,15 @@ pub(crate) enum Command {
     /// Connections to Azure DevOps.
     #[command(subcommand)]
     Connector(commands::connector::Connector),
+    /// Organizations of Azure DevOps, as connectors found them.
+    #[command(subcommand)]
+    Organization(commands::organization::Organization),
+    /// Projects, as connectors found them.
+    #[command(subcommand)]
+    Project(commands::project::Project),
+    /// Repositories, as connectors found them.
+    #[command(subcommand)]
+    Repository(commands::repository::Repository),
     /// What is recommended, and how it stands.
     #[command(subcommand)]
     Recommendation(commands::recommendation::Recommendation),
@@ -68,7 +101,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Job(commands::job::Job),
     /// The consumption budget of every identity.
-    Budget,
+    #[command(after_help = commands::budget::EXAMPLES)]
+    Budget(commands::budget::Budget),
+    /// What a full pass costs, what the credential may not read, and what to grant.
+    #[command(after_help = commands::cost::EXAMPLES)]
+    Cost(commands::cost::Cost),
+    /// Looks at everything that Muster needs, and says what is wrong and what to do.
+    #[command(after_help = commands::doctor::EXAMPLES)]
+    Doctor(commands::doctor::Doctor),
+    /// Completion scripts of shells.
+    #[command(after_help = commands::completion::EXAMPLES)]
+    Completion(commands::completion::Completion),
     /// Events that ask Muster for work.
     #[command(subcommand)]
     Event(commands::event::Event),
@@ -88,9 +131,15 @@ impl Cli {
             Command::Migrate => commands::migrate::run(&global).await,
             Command::Credential(credential) => credential.run(&global).await,
             Command::Connector(connector) => connector.run(&global).await,
+            Command::Organization(organization) => organization.run(&global).await,
+            Command::Project(project) => project.run(&global).await,
+            Command::Repository(repository) => repository.run(&global).await,
             Command::Recommendation(recommendation) => recommendation.run(&global).await,
             Command::Job(job) => job.run(&global).await,
-            Command::Budget => commands::budget::run(&global).await,
+            Command::Budget(budget) => budget.run(&global).await,
+            Command::Cost(cost) => cost.run(&global).await,
+            Command::Doctor(doctor) => doctor.run(&global).await,
+            Command::Completion(completion) => completion.run(),
             Command::Event(event) => event.run(&global).await,
         }
     }

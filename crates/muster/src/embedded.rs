@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// File of the embedded database.
 const DATABASE_FILE: &str = "muster.db";
 /// File of the generated key.
-const KEY_FILE: &str = "encryption.key";
+pub(crate) const KEY_FILE: &str = "encryption.key";
 /// File that the one process with worker roles holds.
 const LOCK_FILE: &str = "muster.lock";
 /// Only the owner reads and writes what is secret.

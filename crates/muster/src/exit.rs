@@ -12,12 +12,18 @@ pub(crate) enum Exit {
     Usage = 2,
     /// What was named does not exist.
     NotFound = 3,
+    /// A credential is refused, or may not do what is asked.
+    Authorization = 4,
     /// Something else stands in the way.
     Conflict = 5,
+    /// The consumption limit asks for a pause.
+    Throttled = 6,
     /// A database, broker or service is out of reach.
     Unavailable = 7,
     /// What was found is worse than `--fail-on` allows.
     PolicyGate = 10,
+    /// Somebody pressed Ctrl-C: 128 and the number of the signal, as shells count.
+    Interrupted = 130,
 }
 
 /// An error with the code that the process ends with.
@@ -42,6 +48,14 @@ impl Failed {
 
     pub(crate) fn unavailable(message: impl fmt::Display) -> Self {
         Self::new(Exit::Unavailable, message.to_string())
+    }
+
+    pub(crate) fn conflict(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Conflict, message.to_string())
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted")
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -83,6 +97,22 @@ impl From<muster_store::StoreError> for Failed {
             StoreError::Conflict { .. } | StoreError::Transition(_) => Exit::Conflict,
             StoreError::NotFound { .. } => Exit::NotFound,
             _ => Exit::Failure,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<muster_azdo::CallError> for Failed {
+    fn from(error: muster_azdo::CallError) -> Self {
+        use muster_azdo::CallError;
+        let exit = match &error {
+            CallError::Throttled { .. } => Exit::Throttled,
+            CallError::Unauthorized { .. } | CallError::Forbidden { .. } => Exit::Authorization,
+            CallError::NotFound { .. } => Exit::NotFound,
+            CallError::OrganizationStopped { .. }
+            | CallError::Transient { .. }
+            | CallError::GateUnavailable { .. } => Exit::Unavailable,
+            CallError::Unexpected { .. } => Exit::Failure,
         };
         Self::new(exit, error.to_string())
     }

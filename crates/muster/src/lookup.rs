@@ -1,13 +1,18 @@
 //! From what is written on the command line to what it names.
 
+mod places;
+
+pub(crate) use places::{one, organizations, project, projects};
+
 use crate::exit::Failed;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use muster_domain::ConnectorId;
 use muster_domain::assessment::AssessmentState;
-use muster_domain::connector::{Connector, ConnectorState, Plan};
+use muster_domain::connector::{Connector, ConnectorState, OrganizationAccess, Plan};
 use muster_domain::credential::Credential;
-use muster_domain::job::{JobKind, JobState};
+use muster_domain::job::{JobKind, JobState, WaitingReason};
 use muster_domain::recommendation::Severity;
+use muster_domain::resource::{Presence, ResourceKind};
 use muster_store::Store;
 use muster_store::connectors::ConnectorFilter;
 
@@ -75,6 +80,11 @@ pub(crate) fn connector_state() -> impl TypedValueParser<Value = ConnectorState>
     word(&ConnectorState::ALL, ConnectorState::as_str)
 }
 
+/// Reads how an organization stands with its connector.
+pub(crate) fn organization_access() -> impl TypedValueParser<Value = OrganizationAccess> {
+    word(&OrganizationAccess::ALL, OrganizationAccess::as_str)
+}
+
 /// Reads the state of a job.
 pub(crate) fn job_state() -> impl TypedValueParser<Value = JobState> {
     word(&JobState::ALL, JobState::as_str)
@@ -83,6 +93,21 @@ pub(crate) fn job_state() -> impl TypedValueParser<Value = JobState> {
 /// Reads the kind of a job.
 pub(crate) fn job_kind() -> impl TypedValueParser<Value = JobKind> {
     word(&JobKind::ALL, JobKind::as_str)
+}
+
+/// Reads why a job waits.
+pub(crate) fn waiting_reason() -> impl TypedValueParser<Value = WaitingReason> {
+    word(&WaitingReason::ALL, WaitingReason::as_str)
+}
+
+/// Reads a kind of resource.
+pub(crate) fn resource_kind() -> impl TypedValueParser<Value = ResourceKind> {
+    word(&ResourceKind::ALL, ResourceKind::as_str)
+}
+
+/// Reads whether a resource is there.
+pub(crate) fn presence() -> impl TypedValueParser<Value = Presence> {
+    word(&[Presence::Present, Presence::Missing, Presence::Gone], Presence::as_str)
 }
 
 /// Reads a plan.
@@ -159,6 +184,9 @@ mod tests {
         assert_eq!(read(job_state(), "Dead"), Some(JobState::Dead));
         assert_eq!(read(job_kind(), "project.sync"), Some(JobKind::ProjectSync));
         assert_eq!(read(plan(), "defendercspm"), Some(Plan::DefenderCspm));
+        assert_eq!(read(waiting_reason(), "THROTTLED"), Some(WaitingReason::Throttled));
+        assert_eq!(read(resource_kind(), "serviceconnection"), Some(ResourceKind::ServiceConnection));
+        assert_eq!(read(presence(), "Missing"), Some(Presence::Missing));
         assert_eq!(read(severity(), "severe"), None);
         assert_eq!(read(plan(), ""), None);
     }

@@ -1,8 +1,14 @@
 //! Tables for people, JSON and TSV for programs: data on standard output and nothing else there.
 
+mod fields;
+mod sorting;
 mod stream;
+mod watch;
 
+pub(crate) use fields::Fields;
+pub(crate) use sorting::Sorting;
 pub(crate) use stream::RowStream;
+pub(crate) use watch::{Snapshot, Watch};
 
 use crate::exit::{Exit, Failed};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -34,10 +40,15 @@ pub(crate) trait Row: Serialize {
 
 /// Prints rows.
 pub(crate) fn print_rows<R: Row>(format: Format, rows: &[R]) -> Result<(), Failed> {
+    write_out(&rows_text(format, rows)?)
+}
+
+/// Rows as they are printed.
+pub(crate) fn rows_text<R: Row>(format: Format, rows: &[R]) -> Result<String, Failed> {
     match format {
-        Format::Json => print_json(&rows),
-        Format::Tsv => write_out(&tsv(rows)),
-        Format::Table => write_out(&table(rows, true)),
+        Format::Json => Ok(format!("{}\n", json(&rows)?)),
+        Format::Tsv => Ok(tsv(rows)),
+        Format::Table => Ok(table(rows, true)),
     }
 }
 

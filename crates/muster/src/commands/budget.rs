@@ -2,21 +2,40 @@
 
 use crate::cli::Global;
 use crate::exit::Failed;
-use crate::output::{Row, moment, or_dash, print_rows};
+use crate::output::{Row, Snapshot, Watch, moment, or_dash, rows_text};
 use crate::process::budget_settings;
 use crate::session::Session;
 use chrono::{DateTime, Utc};
+use clap::Args;
 use muster_domain::IdentityKey;
 use muster_domain::budget::BudgetView;
 use muster_store::budget::IdentityBudget;
 use serde::Serialize;
 
-pub(crate) async fn run(global: &Global) -> Result<(), Failed> {
-    Session::run(global, async |session| {
-        let budgets = session.store.budget(budget_settings(&session.configuration)).list().await?;
-        print_rows(global.output, &budgets.into_iter().map(Shown::from).collect::<Vec<_>>())
-    })
-    .await
+/// The consumption budget of every identity.
+#[derive(Debug, Args)]
+pub(crate) struct Budget {
+    #[command(flatten)]
+    watch: Watch,
+}
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  muster budget --watch=5
+  muster budget -o json | jq '.[] | {identity, costs}'";
+
+impl Budget {
+    pub(crate) async fn run(self, global: &Global) -> Result<(), Failed> {
+        Session::run(global, async |session| {
+            let gate = session.store.budget(budget_settings(&session.configuration));
+            let look = async || {
+                let rows: Vec<Shown> = gate.list().await?.into_iter().map(Shown::from).collect();
+                Ok(Snapshot { data: rows_text(global.output, &rows)?, note: None })
+            };
+            self.watch.show(look).await
+        })
+        .await
+    }
 }
 
 /// A budget as it is shown.

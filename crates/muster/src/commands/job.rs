@@ -1,173 +1,36 @@
 //! `muster job`: units of work in the ledger.
 
+mod control;
+mod list;
+mod show;
+
 use crate::cli::Global;
 use crate::exit::Failed;
-use crate::lookup;
-use crate::output::{Row, moment, note, or_dash, print_rows};
-use crate::session::Session;
-use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
-use muster_domain::job::{JobKind, JobState, JobSubject, WaitingReason};
-use muster_domain::{ConnectorId, JobId, OrganizationName, ProjectId};
-use muster_store::ledger::{JobFilter, JobView};
-use serde::Serialize;
+use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Job {
     /// Lists jobs, newest first: what they wait for, how often they were tried, what went wrong last.
-    List(List),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only those in this state; may be given several times.
-    #[arg(long = "state", value_name = "STATE", value_parser = lookup::job_state(), ignore_case = true)]
-    states: Vec<JobState>,
-    /// Only those of this kind; may be given several times.
-    #[arg(long = "kind", value_name = "KIND", value_parser = lookup::job_kind(), ignore_case = true)]
-    kinds: Vec<JobKind>,
-    /// Only those of this connector.
-    #[arg(long, value_name = "NAME|ID")]
-    connector: Option<String>,
-    /// List at most so many.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    #[command(after_help = list::EXAMPLES)]
+    List(list::List),
+    /// Shows everything known of one job: progress, attempts, errors, its trace.
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::Show),
+    /// Makes jobs due now that are dead, cancelled, or wait; with all their attempts.
+    #[command(after_help = control::RETRY_EXAMPLES)]
+    Retry(control::Control),
+    /// Cancels jobs that are not over; a running one is told at its next commit.
+    #[command(after_help = control::CANCEL_EXAMPLES)]
+    Cancel(control::Control),
 }
 
 impl Job {
     pub(crate) async fn run(self, global: &Global) -> Result<(), Failed> {
         match self {
             Self::List(list) => list.run(global).await,
+            Self::Show(show) => show.run(global).await,
+            Self::Retry(retry) => retry.run(global, control::Deed::Retry).await,
+            Self::Cancel(cancel) => cancel.run(global, control::Deed::Cancel).await,
         }
-    }
-}
-
-impl List {
-    async fn run(self, global: &Global) -> Result<(), Failed> {
-        Session::run(global, async |session| {
-            let connector = match &self.connector {
-                Some(name) => Some(lookup::connector(&session.store, name).await?.id),
-                None => None,
-            };
-            let filter = JobFilter { states: self.states, kinds: self.kinds, connector, limit: self.limit };
-            let jobs = session.store.ledger().list(&filter).await?;
-            let is_cut = u32::try_from(jobs.len()).is_ok_and(|count| count == self.limit);
-            print_rows(global.output, &jobs.into_iter().map(Shown::from).collect::<Vec<_>>())?;
-            if is_cut {
-                note(&format!("the newest {} are shown; there may be more (--limit)", self.limit));
-            }
-            Ok(())
-        })
-        .await
-    }
-}
-
-/// A job as it is shown.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown {
-    id: JobId,
-    kind: JobKind,
-    connector_id: ConnectorId,
-    organization: Option<OrganizationName>,
-    project_id: Option<ProjectId>,
-    state: JobState,
-    waiting_reason: Option<WaitingReason>,
-    due_at: DateTime<Utc>,
-    attempt: u32,
-    crash_count: u32,
-    lease_owner: Option<String>,
-    last_error: Option<String>,
-    cause: String,
-    created_at: DateTime<Utc>,
-    finished_at: Option<DateTime<Utc>>,
-}
-
-impl From<JobView> for Shown {
-    fn from(job: JobView) -> Self {
-        let JobSubject { connector_id, organization, project_id } = job.subject;
-        Self {
-            id: job.id,
-            kind: job.kind,
-            connector_id,
-            organization,
-            project_id,
-            state: job.state,
-            waiting_reason: job.waiting_reason,
-            due_at: job.due_at,
-            attempt: job.attempt,
-            crash_count: job.crash_count,
-            lease_owner: job.lease_owner,
-            last_error: job.last_error,
-            cause: job.cause,
-            created_at: job.created_at,
-            finished_at: job.finished_at,
-        }
-    }
-}
-
-impl Row for Shown {
-    const COLUMNS: &'static [&'static str] = &[
-        "kind",
-        "organization",
-        "project",
-        "state",
-        "waiting for",
-        "due",
-        "attempts",
-        "crashes",
-        "last error",
-        "id",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.kind.to_string(),
-            or_dash(self.organization.as_ref()),
-            or_dash(self.project_id),
-            self.state.to_string(),
-            or_dash(self.waiting_reason.map(WaitingReason::as_str)),
-            moment(self.due_at),
-            self.attempt.to_string(),
-            self.crash_count.to_string(),
-            or_dash(self.last_error.as_ref()),
-            self.id.to_string(),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-    use uuid::Uuid;
-
-    #[test]
-    fn json_says_why_a_job_waits_and_what_went_wrong() {
-        let connector = ConnectorId(Uuid::from_u128(1));
-        let shown = Shown::from(JobView {
-            id: JobId(Uuid::nil()),
-            kind: JobKind::ProjectSync,
-            subject: JobSubject::organization(connector, OrganizationName::new("contoso")),
-            state: JobState::Pending,
-            waiting_reason: Some(WaitingReason::Throttled),
-            due_at: DateTime::UNIX_EPOCH,
-            attempt: 2,
-            crash_count: 0,
-            lease_owner: None,
-            last_error: Some("TF400733".to_owned()),
-            cause: "schedule:discovery".to_owned(),
-            created_at: DateTime::UNIX_EPOCH,
-            finished_at: None,
-        });
-        let expected = json!({
-            "id": Uuid::nil(), "kind": "project.sync", "connectorId": connector, "organization": "contoso",
-            "projectId": null, "state": "pending", "waitingReason": "throttled", "dueAt": "1970-01-01T00:00:00Z",
-            "attempt": 2, "crashCount": 0, "leaseOwner": null, "lastError": "TF400733",
-            "cause": "schedule:discovery", "createdAt": "1970-01-01T00:00:00Z", "finishedAt": null,
-        });
-        assert_eq!(serde_json::to_value(&shown).unwrap(), expected);
-        assert_eq!(shown.cells().len(), Shown::COLUMNS.len());
-        assert!(shown.cells().contains(&"throttled".to_owned()));
     }
 }

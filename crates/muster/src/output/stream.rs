@@ -9,11 +9,23 @@ pub(crate) struct RowStream {
     format: Format,
     written: u64,
     is_open: bool,
+    /// Where it is kept instead of being printed.
+    kept: Option<String>,
 }
 
 impl RowStream {
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, written: 0, is_open: true }
+        Self { format, written: 0, is_open: true, kept: None }
+    }
+
+    /// A list that is kept, to be shown as one snapshot.
+    pub(crate) fn kept(format: Format) -> Self {
+        Self { kept: Some(String::new()), ..Self::new(format) }
+    }
+
+    /// What was kept.
+    pub(crate) fn into_text(self) -> String {
+        self.kept.unwrap_or_default()
     }
 
     /// Rows printed so far.
@@ -32,7 +44,7 @@ impl RowStream {
             return Ok(());
         }
         let text = self.page(rows)?;
-        self.is_open = write_open(&text)?;
+        self.is_open = self.write(&text)?;
         self.written += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         Ok(())
     }
@@ -45,8 +57,18 @@ impl RowStream {
             (Format::Table, 0) => table::<R>(&[], true),
             (Format::Table, _) | (Format::Tsv, _) => return Ok(()),
         };
-        self.is_open = self.is_open && write_open(&text)?;
+        self.is_open = self.is_open && self.write(&text)?;
         Ok(())
+    }
+
+    fn write(&mut self, text: &str) -> Result<bool, Failed> {
+        match &mut self.kept {
+            Some(kept) => {
+                kept.push_str(text);
+                Ok(true)
+            }
+            None => write_open(text),
+        }
     }
 
     fn page<R: Row>(&self, rows: &[R]) -> Result<String, Failed> {
@@ -72,7 +94,7 @@ mod tests {
     use super::*;
 
     fn pages(format: Format, written: u64) -> String {
-        let stream = RowStream { format, written, is_open: true };
+        let stream = RowStream { format, written, is_open: true, kept: None };
         stream.page(&[Pair("a".into(), 1), Pair("b".into(), 2)]).unwrap()
     }
 

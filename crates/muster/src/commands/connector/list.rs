@@ -3,39 +3,105 @@
 use crate::cli::Global;
 use crate::exit::Failed;
 use crate::lookup;
-use crate::output::{Row, moment, or_dash, print_rows};
+use crate::output::{Format, Row, Snapshot, Sorting, Watch, moment, or_dash, rows_text};
 use crate::session::Session;
 use chrono::{DateTime, Utc};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use muster_domain::connector::{Connector, ConnectorState, OrganizationsChoice, Plan};
 use muster_domain::{ConnectorId, CredentialId, OrganizationName, TenantId};
+use muster_store::Store;
 use muster_store::connectors::ConnectorFilter;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  muster connector list --state needs_auth --state needs_permission
+  muster connector list --sort since:desc --watch";
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only those in this state; may be given several times. Without it, all but removed ones.
     #[arg(long = "state", value_name = "STATE", value_parser = lookup::connector_state(), ignore_case = true)]
     states: Vec<ConnectorState>,
+    /// Only those of this Azure subscription.
+    #[arg(long, value_name = "GUID")]
+    subscription_id: Option<String>,
+    /// Only those with this credential.
+    #[arg(long, value_name = "NAME")]
+    credential: Option<String>,
+    /// What comes first: name, state, since or created, each also with `:desc`.
+    #[arg(long, default_value = "name", value_name = "KEY[:desc]")]
+    sort: Sorting<Key>,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Key {
+    Name,
+    State,
+    Since,
+    Created,
 }
 
 impl List {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failed> {
         Session::run(global, async |session| {
-            let filter = ConnectorFilter { states: self.states, ..ConnectorFilter::default() };
-            let connectors = session.store.connectors().find(&filter).await?;
-            let credentials = session.store.credentials().list().await?;
-            let names: HashMap<CredentialId, String> =
-                credentials.into_iter().map(|credential| (credential.id, credential.name)).collect();
-            let shown = |connector: Connector| {
-                let credential = names.get(&connector.credential_id).cloned();
-                Shown::of(connector, credential)
+            let store = &session.store;
+            let credential_id = match &self.credential {
+                Some(name) => Some(lookup::credential(store, name).await?.id),
+                None => None,
             };
-            print_rows(global.output, &connectors.into_iter().map(shown).collect::<Vec<_>>())
+            let filter = ConnectorFilter {
+                states: self.states.clone(),
+                subscription_id: self.subscription_id.clone(),
+                credential_id,
+                ..ConnectorFilter::default()
+            };
+            self.watch.show(async || self.snapshot(store, &filter, global.output).await).await
         })
         .await
     }
+
+    async fn snapshot(
+        &self,
+        store: &Store,
+        filter: &ConnectorFilter,
+        format: Format,
+    ) -> Result<Snapshot, Failed> {
+        let connectors = store.connectors().find(filter).await?;
+        let credentials = store.credentials().list().await?;
+        let names: HashMap<CredentialId, String> =
+            credentials.into_iter().map(|credential| (credential.id, credential.name)).collect();
+        let mut rows: Vec<Shown> = connectors
+            .into_iter()
+            .map(|connector| {
+                let credential = names.get(&connector.credential_id).cloned();
+                Shown::of(connector, credential)
+            })
+            .collect();
+        for standing in store.connectors().organizations(None).await? {
+            if let Some(row) = rows.iter_mut().find(|row| row.id == standing.connector_id) {
+                *row.access.entry(standing.access.as_str()).or_default() += 1;
+            }
+        }
+        self.sort.apply(&mut rows, compare);
+        Ok(Snapshot { data: rows_text(format, &rows)?, note: None })
+    }
+}
+
+fn compare(key: Key, left: &Shown, right: &Shown) -> Ordering {
+    let place = |row: &Shown| ConnectorState::ALL.iter().position(|state| *state == row.state);
+    let by = match key {
+        Key::Name => Ordering::Equal,
+        Key::State => place(left).cmp(&place(right)),
+        Key::Since => left.state_since.cmp(&right.state_since),
+        Key::Created => left.created_at.cmp(&right.created_at),
+    };
+    by.then_with(|| left.name.to_lowercase().cmp(&right.name.to_lowercase()))
+        .then_with(|| left.id.cmp(&right.id))
 }
 
 /// A connector as it is shown.
@@ -59,6 +125,8 @@ pub(super) struct Shown {
     /// Those that were named; none where all are connected.
     pub(super) organizations: Vec<OrganizationName>,
     pub(super) created_at: DateTime<Utc>,
+    /// How many organizations stand how with it.
+    pub(super) access: BTreeMap<&'static str, u64>,
 }
 
 impl Shown {
@@ -83,7 +151,15 @@ impl Shown {
             auto_discovery,
             organizations,
             created_at: connector.created_at,
+            access: BTreeMap::new(),
         }
+    }
+
+    /// How many organizations stand how, for people.
+    fn access_text(&self) -> String {
+        let words: Vec<String> =
+            self.access.iter().map(|(access, count)| format!("{count} {access}")).collect();
+        if words.is_empty() { "-".to_owned() } else { words.join(", ") }
     }
 
     /// Which organizations were chosen, for people.
@@ -102,6 +178,7 @@ impl Row for Shown {
         "state",
         "since",
         "organizations",
+        "access",
         "credential",
         "plan",
         "resource group",
@@ -116,6 +193,7 @@ impl Row for Shown {
             self.state.to_string(),
             moment(self.state_since),
             self.choice(),
+            self.access_text(),
             or_dash(self.credential.as_ref()),
             self.plan.as_str().to_owned(),
             self.resource_group.clone(),
@@ -127,11 +205,11 @@ impl Row for Shown {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use uuid::Uuid;
 
-    pub(in super::super) fn connector(organizations: OrganizationsChoice) -> Connector {
+    pub(crate) fn connector(organizations: OrganizationsChoice) -> Connector {
         Connector {
             id: ConnectorId(Uuid::nil()),
             name: "contoso".to_owned(),
@@ -160,7 +238,7 @@ pub(super) mod tests {
             "region": "centralus", "tenantId": null, "plan": "Foundational", "state": "needs_auth",
             "stateReason": "the credential is refused; store a new one", "stateSince": "1970-01-01T00:00:00Z",
             "provisioningState": "Failed", "credential": "reader", "autoDiscovery": "Disabled",
-            "organizations": ["Contoso"], "createdAt": "1970-01-01T00:00:00Z",
+            "organizations": ["Contoso"], "createdAt": "1970-01-01T00:00:00Z", "access": {},
         });
         assert_eq!(serde_json::to_value(&shown).unwrap(), expected);
         assert_eq!(shown.cells().len(), Shown::COLUMNS.len());

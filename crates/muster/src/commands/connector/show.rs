@@ -4,17 +4,24 @@ use super::list::Shown;
 use crate::cli::Global;
 use crate::exit::Failed;
 use crate::lookup;
-use crate::output::{Format, Row, moment, or_dash, print_json, print_rows};
+use crate::output::{Fields, Format, moment, or_dash, print_json, print_rows};
 use crate::session::Session;
+use chrono::{DateTime, Utc};
 use clap::Args;
 use muster_domain::assessment::AssessmentState;
-use muster_domain::connector::Connector;
+use muster_domain::connector::{Connector, OrganizationAccess};
 use muster_domain::resource::ResourceKind;
 use muster_domain::{OrganizationId, OrganizationName};
 use muster_store::assessments::AssessmentFilter;
+use muster_store::connectors::OrganizationStanding;
 use muster_store::{Store, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  muster connector show contoso
+  muster connector show contoso -o json | jq '.organizationAccess[] | select(.access != \"connected\")'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -27,19 +34,30 @@ impl Show {
     pub(super) async fn run(self, global: &Global) -> Result<(), Failed> {
         Session::run(global, async |session| {
             let connector = lookup::connector(&session.store, &self.connector).await?;
-            let credential = match session.store.credentials().get(connector.credential_id).await {
-                Ok(credential) => Some(credential.name),
-                Err(StoreError::NotFound { .. }) => None,
-                Err(error) => return Err(error.into()),
-            };
+            let credential = credential_name(&session.store, &connector).await?;
             let connected_organizations = organizations(&session.store, &connector).await?;
-            let details = Details { connector: Shown::of(connector, credential), connected_organizations };
+            let access = session.store.connectors().organizations(Some(connector.id)).await?;
+            let mut shown = Shown::of(connector, credential);
+            for standing in &access {
+                *shown.access.entry(standing.access.as_str()).or_default() += 1;
+            }
+            let organization_access = access.into_iter().map(Access::from).collect();
+            let details = Details { connector: shown, connected_organizations, organization_access };
             match global.output {
                 Format::Json => print_json(&details),
-                format => print_rows(format, &details.fields()),
+                format => print_rows(format, details.fields().rows()),
             }
         })
         .await
+    }
+}
+
+/// Name of the credential of a connector; absent where it was deleted.
+pub(super) async fn credential_name(store: &Store, connector: &Connector) -> Result<Option<String>, Failed> {
+    match store.credentials().get(connector.credential_id).await {
+        Ok(credential) => Ok(Some(credential.name)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -77,6 +95,42 @@ struct Details {
     #[serde(flatten)]
     connector: Shown,
     connected_organizations: Vec<Organization>,
+    /// How every organization stands that it asks for.
+    organization_access: Vec<Access>,
+}
+
+/// How an organization stands with the connector.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Access {
+    organization: OrganizationName,
+    organization_id: Option<OrganizationId>,
+    access: OrganizationAccess,
+    onboarding_state: &'static str,
+    reason: Option<String>,
+    since: DateTime<Utc>,
+    checked_at: DateTime<Utc>,
+}
+
+impl From<OrganizationStanding> for Access {
+    fn from(standing: OrganizationStanding) -> Self {
+        Self {
+            organization: standing.organization,
+            organization_id: standing.organization_id,
+            access: standing.access,
+            onboarding_state: standing.access.onboarding_state(),
+            reason: standing.reason,
+            since: standing.since,
+            checked_at: standing.checked_at,
+        }
+    }
+}
+
+impl Access {
+    fn line(&self) -> String {
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{} {} since {}{reason}", self.organization, self.access, moment(self.since))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -105,38 +159,29 @@ impl Organization {
     }
 }
 
-/// One line of a table of one connector.
-#[derive(Debug, Serialize)]
-struct Field(&'static str, String);
-
-impl Row for Field {
-    const COLUMNS: &'static [&'static str] = &["field", "value"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.0.to_owned(), self.1.clone()]
-    }
-}
-
 impl Details {
-    fn fields(&self) -> Vec<Field> {
+    fn fields(&self) -> Fields {
         let connector = &self.connector;
-        let mut fields = vec![
-            Field("name", connector.name.clone()),
-            Field("id", connector.id.to_string()),
-            Field("state", connector.state.to_string()),
-            Field("reason", or_dash(connector.state_reason.as_ref())),
-            Field("since", moment(connector.state_since)),
-            Field("provisioning state", connector.provisioning_state.to_owned()),
-            Field("credential", or_dash(connector.credential.as_ref())),
-            Field("plan", connector.plan.as_str().to_owned()),
-            Field("subscription", connector.subscription_id.clone()),
-            Field("resource group", connector.resource_group.clone()),
-            Field("region", connector.region.clone()),
-            Field("tenant", or_dash(connector.tenant_id)),
-            Field("created", moment(connector.created_at)),
-            Field("organizations", connector.choice()),
-        ];
-        fields.extend(self.connected_organizations.iter().map(|found| Field("organization", found.line())));
+        let mut fields = Fields::default();
+        fields
+            .add("name", &connector.name)
+            .add("id", connector.id)
+            .add("state", connector.state)
+            .add("reason", or_dash(connector.state_reason.as_ref()))
+            .add("since", moment(connector.state_since))
+            .add("provisioning state", connector.provisioning_state)
+            .add("credential", or_dash(connector.credential.as_ref()))
+            .add("plan", connector.plan.as_str())
+            .add("subscription", &connector.subscription_id)
+            .add("resource group", &connector.resource_group)
+            .add("region", &connector.region)
+            .add("tenant", or_dash(connector.tenant_id))
+            .add("created", moment(connector.created_at))
+            .add("organizations", connector.choice())
+            .add_all("access", self.organization_access.iter().map(Access::line));
+        for found in &self.connected_organizations {
+            fields.add("organization", found.line());
+        }
         fields
     }
 }
@@ -145,6 +190,8 @@ impl Details {
 mod tests {
     use super::super::list::tests::connector;
     use super::*;
+    use crate::output::Row;
+    use muster_domain::ConnectorId;
     use muster_domain::connector::OrganizationsChoice;
     use uuid::Uuid;
 
@@ -157,7 +204,16 @@ mod tests {
             assessments: [(AssessmentState::Unhealthy, 4), (AssessmentState::Unknown, 1)].into(),
         };
         let shown = Shown::of(connector(OrganizationsChoice::AllExistingAndFuture), None);
-        Details { connector: shown, connected_organizations: vec![found] }
+        let access = Access::from(OrganizationStanding {
+            connector_id: ConnectorId(Uuid::nil()),
+            organization: OrganizationName::new("labs"),
+            organization_id: None,
+            access: OrganizationAccess::Refused,
+            reason: Some("not admitted".to_owned()),
+            since: DateTime::UNIX_EPOCH,
+            checked_at: DateTime::UNIX_EPOCH,
+        });
+        Details { connector: shown, connected_organizations: vec![found], organization_access: vec![access] }
     }
 
     #[test]
@@ -175,12 +231,18 @@ mod tests {
     #[test]
     fn a_table_has_a_line_for_each_organization() {
         let fields = details().fields();
-        let last = fields.last().unwrap();
-        assert_eq!(last.0, "organization");
+        let cells: Vec<Vec<String>> = fields.rows().iter().map(Row::cells).collect();
+        let last = cells.last().unwrap();
+        assert_eq!(last[0], "organization");
         assert!(
-            last.1.contains("30 repositories") && last.1.contains("4 unhealthy, 1 unknown"),
+            last[1].contains("30 repositories") && last[1].contains("4 unhealthy, 1 unknown"),
             "{}",
-            last.1
+            last[1]
+        );
+        let refused = cells.iter().find(|cells| cells[0] == "access").unwrap();
+        assert!(
+            refused[1].starts_with("labs refused") && refused[1].ends_with("not admitted"),
+            "{refused:?}"
         );
     }
 }

@@ -52,7 +52,8 @@ fn place(sort: Sort, group: &AssessmentGroup) -> Place {
     let urgency = STATES_BY_URGENCY.iter().position(|state| *state == group.state).unwrap_or(usize::MAX);
     let severity = Reverse(severity(group));
     match sort {
-        Sort::State => Place::State(urgency, severity),
+        // A list by time is one section; its count is all that is asked for.
+        Sort::State | Sort::Since => Place::State(urgency, severity),
         Sort::Severity => Place::Severity(severity, urgency),
         Sort::Organization => Place::Organization(
             group.organization.to_lowercase(),
@@ -64,7 +65,7 @@ fn place(sort: Sort, group: &AssessmentGroup) -> Place {
 
 fn narrowed(sort: Sort, group: &AssessmentGroup, filter: &AssessmentFilter) -> AssessmentFilter {
     match sort {
-        Sort::State | Sort::Severity => {
+        Sort::State | Sort::Severity | Sort::Since => {
             AssessmentFilter { states: vec![group.state], recommendations: Vec::new(), ..filter.clone() }
         }
         Sort::Organization => AssessmentFilter {
