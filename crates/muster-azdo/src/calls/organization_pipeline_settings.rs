@@ -82,7 +82,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    fn read(provider: Value) -> Result<OrganizationPipelineSettings, Violation> {
+    fn read(provider: &Value) -> Result<OrganizationPipelineSettings, Violation> {
         let answer = json!({"dataProviderSharedData": {}, "dataProviders": {
             "ms.vss-web.component-data": {}, PROVIDER: provider}});
         serde_json::from_value::<HierarchyWire>(answer).unwrap().settings()
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn switches_of_projects_and_those_of_organizations_alone_are_read() {
-        let settings = read(json!({"enforceJobAuthScope": true, "statusBadgesArePrivate": false,
+        let settings = read(&json!({"enforceJobAuthScope": true, "statusBadgesArePrivate": false,
             "disableInBoxTasksVar": true, "disableMarketplaceTasksVar": false, "newer": {"a": 1}}));
         let settings = settings.unwrap();
         assert_eq!(settings.general.enforce_job_auth_scope, Some(true));
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_the_settings_is_no_answer() {
-        assert!(read(json!(null)).is_err());
-        assert!(read(json!([])).is_err());
-        assert!(read(json!({"disableInBoxTasksVar": "no"})).is_err());
+        assert!(read(&json!(null)).is_err());
+        assert!(read(&json!([])).is_err());
+        assert!(read(&json!({"disableInBoxTasksVar": "no"})).is_err());
         let other: HierarchyWire = serde_json::from_value(json!({"dataProviders": {}})).unwrap();
         assert!(other.settings().is_err());
         assert!(serde_json::from_value::<HierarchyWire>(json!({})).is_err());

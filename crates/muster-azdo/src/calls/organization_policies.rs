@@ -99,7 +99,7 @@ mod tests {
     use muster_domain::organization_settings::DISALLOW_OAUTH;
     use serde_json::json;
 
-    fn read(groups: Value) -> OrganizationPolicies {
+    fn read(groups: &Value) -> OrganizationPolicies {
         let provider = json!({"policies": groups, "invertedPolicies": [DISALLOW_OAUTH]});
         let data = json!({"ms.vss-admin-web.organization-policies-data-provider": provider});
         let page = json!({"fps": {"dataProviders": {"data": data, "sharedData": {}}}});
@@ -107,18 +107,18 @@ mod tests {
         page.fps.data_providers.data.provider.unwrap().policies()
     }
 
-    fn entry(policy: Value) -> Value {
+    fn entry(policy: &Value) -> Value {
         json!({"policy": policy, "description": "for people", "learnMoreLink": ""})
     }
 
     #[test]
     fn policies_of_all_groups_are_read_in_the_order_of_their_names() {
-        let policies = read(json!({
-            "security": [entry(json!({"name": "Policy.LogAuditEvents", "value": "True", "effectiveValue": true}))],
-            "applicationConnection": [entry(json!({"name": DISALLOW_OAUTH, "value": false,
+        let policies = read(&json!({
+            "security": [entry(&json!({"name": "Policy.LogAuditEvents", "value": "True", "effectiveValue": true}))],
+            "applicationConnection": [entry(&json!({"name": DISALLOW_OAUTH, "value": false,
                 "effectiveValue": true, "isValueUndefined": true,
                 "parentPolicy": {"name": DISALLOW_OAUTH, "value": true, "isValueUndefined": true}}))],
-            "somethingNew": [entry(json!({"name": "Policy.AllowAnonymousAccess", "value": false,
+            "somethingNew": [entry(&json!({"name": "Policy.AllowAnonymousAccess", "value": false,
                 "isValueUndefined": false}))],
             "permissionBits": 3,
         }));
@@ -136,7 +136,7 @@ mod tests {
     fn the_effective_value_changes_nothing_whatever_its_sign() {
         for value in [true, false] {
             for effective in [true, false] {
-                let policies = read(json!({"applicationConnection": [entry(json!({"name": DISALLOW_OAUTH,
+                let policies = read(&json!({"applicationConnection": [entry(&json!({"name": DISALLOW_OAUTH,
                     "value": value, "effectiveValue": effective}))]}));
                 assert_eq!(policies.value(DISALLOW_OAUTH), Some(value), "{effective}");
             }
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn what_says_neither_yes_nor_no_is_left_out() {
-        let policies = read(json!({"user": [
-            entry(json!({"name": "Policy.One", "value": null, "effectiveValue": true})),
-            entry(json!({"name": "Policy.Two", "value": "some"})),
-            entry(json!({"value": true})),
+        let policies = read(&json!({"user": [
+            entry(&json!({"name": "Policy.One", "value": null, "effectiveValue": true})),
+            entry(&json!({"name": "Policy.Two", "value": "some"})),
+            entry(&json!({"value": true})),
             {"policy": null}, "a heading", 7]}));
         assert_eq!(policies, OrganizationPolicies::default());
     }

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn read(access: Value) -> RoleAssignmentItem {
+    fn read(access: &Value) -> RoleAssignmentItem {
         let assignment = json!({
             "identity": {"displayName": "[Fabrikam]\\Contributors", "id": "g-1", "uniqueName": "hidden"},
             "role": {"displayName": "Administrator", "name": "Administrator", "allowPermissions": 27,
@@ -156,10 +156,10 @@ mod tests {
             is_inherited: false,
         };
         for assigned in [json!("assigned"), json!(1), json!(null)] {
-            assert_eq!(read(assigned), expected);
+            assert_eq!(read(&assigned), expected);
         }
         for inherited in [json!("inherited"), json!("Inherited"), json!(2)] {
-            assert!(read(inherited).is_inherited);
+            assert!(read(&inherited).is_inherited);
         }
     }
 }
