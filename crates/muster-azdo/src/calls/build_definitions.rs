@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(read(json!({"id": 1, "name": "a"})).properties.is_repository_private, None);
     }
 
-    fn forks(triggers: Value) -> Option<ForkBuilds> {
+    fn forks(triggers: &Value) -> Option<ForkBuilds> {
         read(json!({"id": 1, "name": "a", "triggers": triggers})).properties.fork_builds
     }
 
@@ -277,17 +277,17 @@ mod tests {
         let all = json!({"enabled": true, "allowSecrets": true, "allowFullAccessToken": true});
         let everything = ForkBuilds { enabled: true, allow_secrets: true, allow_full_access_token: true };
         for kind in [json!("pullRequest"), json!("PullRequest"), json!(64), json!("64")] {
-            assert_eq!(forks(json!([{"triggerType": kind, "forks": all}])), Some(everything), "{kind}");
+            assert_eq!(forks(&json!([{"triggerType": kind, "forks": all}])), Some(everything), "{kind}");
         }
         for kind in [json!("continuousIntegration"), json!("schedule"), json!(2), json!(null)] {
-            assert_eq!(forks(json!([{"triggerType": kind, "forks": all}])), None, "{kind}");
+            assert_eq!(forks(&json!([{"triggerType": kind, "forks": all}])), None, "{kind}");
         }
         for none in [json!(null), json!([]), json!([{"branchFilters": []}])] {
-            assert_eq!(forks(none), None);
+            assert_eq!(forks(&none), None);
         }
         for quiet in [json!(null), json!({}), json!({"enabled": false, "allowSecrets": true})] {
             let trigger = json!([{"triggerType": "pullRequest", "forks": quiet}]);
-            assert_eq!(forks(trigger), Some(ForkBuilds::default()), "{quiet}");
+            assert_eq!(forks(&trigger), Some(ForkBuilds::default()), "{quiet}");
         }
     }
 
@@ -301,8 +301,8 @@ mod tests {
         let built = |allow_secrets, allow_full_access_token| {
             Some(ForkBuilds { enabled: true, allow_secrets, allow_full_access_token })
         };
-        assert_eq!(forks(json!([secrets, token])), built(true, true));
-        assert_eq!(forks(json!([enabled, silent])), built(false, false));
-        assert_eq!(forks(json!([silent, secrets])), built(true, false));
+        assert_eq!(forks(&json!([secrets, token])), built(true, true));
+        assert_eq!(forks(&json!([enabled, silent])), built(false, false));
+        assert_eq!(forks(&json!([silent, secrets])), built(true, false));
     }
 }

@@ -11,6 +11,8 @@ mod pages;
 mod project_calls;
 mod service;
 mod simulator;
+mod simulator_library;
+mod simulator_organization;
 mod streaming;
 
 use crate::{Authorization, AzureDevOps, ClientOptions, Hosts, Session};

@@ -14,21 +14,21 @@ use muster_domain::snapshot::PipelineAccess;
 use muster_domain::{IdentityKey, OrganizationName, ProjectId};
 use std::collections::{BTreeMap, BTreeSet};
 
-async fn simulator(options: SimulatorOptions) -> RunningSimulator {
+pub(super) async fn simulator(options: SimulatorOptions) -> RunningSimulator {
     Simulator::start(options).await.unwrap()
 }
 
 /// A session as the simulator's first identity.
-fn session(fixture: &Fixture, simulator: &RunningSimulator) -> Session {
+pub(super) fn session(fixture: &Fixture, simulator: &RunningSimulator) -> Session {
     let authorization = Authorization::PersonalAccessToken(simulator.pat().into());
     fixture.client.session(IdentityKey::subject("aad.simulated"), authorization, ConsumptionClass::Background)
 }
 
-fn first_organization(simulator: &RunningSimulator) -> OrganizationName {
+pub(super) fn first_organization(simulator: &RunningSimulator) -> OrganizationName {
     OrganizationName::new(simulator.organizations().remove(0))
 }
 
-async fn projects(session: &Session, organization: &OrganizationName) -> Vec<ProjectId> {
+pub(super) async fn projects(session: &Session, organization: &OrganizationName) -> Vec<ProjectId> {
     let mut guard = PageGuard::in_organization(Read::Projects, organization);
     let mut next = Some(PageRequest::first());
     let mut ids = Vec::new();
@@ -40,7 +40,7 @@ async fn projects(session: &Session, organization: &OrganizationName) -> Vec<Pro
     ids
 }
 
-async fn repositories(session: &Session, organization: &OrganizationName) -> Vec<RepositoryItem> {
+pub(super) async fn repositories(session: &Session, organization: &OrganizationName) -> Vec<RepositoryItem> {
     let mut batches = session.repositories(organization).await.unwrap();
     let mut items = Vec::new();
     while let Some(batch) = batches.next_batch().await.unwrap() {
@@ -66,7 +66,7 @@ async fn policies(
 }
 
 /// What is true, by resource, of one recommendation. The same connection is judged in each of its projects.
-fn truths(simulator: &RunningSimulator, key: &str) -> BTreeMap<(ProjectId, String), TruthState> {
+pub(super) fn truths(simulator: &RunningSimulator, key: &str) -> BTreeMap<(ProjectId, String), TruthState> {
     let of_key = |truth: &Truth| truth.assessment_key == key;
     simulator
         .truth()
