@@ -111,9 +111,10 @@ async fn set(
 ) -> Result<(), StoreError> {
     let (list, mut parameters) = id_list(2, ids);
     parameters.insert(0, Value::from(presence.as_str()));
+    // What is confirmed to be gone is not missing again.
     let statement = format!(
         "UPDATE resource SET presence = $1, change_sequence = change_sequence + 1, changed_at_ms = {} \
-         WHERE id IN ({list}) AND presence <> $1",
+         WHERE id IN ({list}) AND presence <> $1 AND NOT (presence = 'gone' AND $1 = 'missing')",
         applied.now_ms
     );
     session.run(&statement, parameters).await?;

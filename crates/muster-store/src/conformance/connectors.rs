@@ -8,7 +8,7 @@ use crate::connectors::{ConnectorFilter, ConnectorUpdate};
 use crate::ledger::{End, NewJob};
 use muster_domain::connector::{ConnectorEvent, ConnectorState, OrganizationsChoice, Plan};
 use muster_domain::job::{JobKind, JobState, JobSubject, Role, WaitingReason};
-use muster_domain::{ConnectorId, OrganizationId, OrganizationName, ProjectId};
+use muster_domain::{ConnectorId, CredentialId, OrganizationId, OrganizationName, ProjectId};
 use std::time::Duration;
 
 on_both!(
@@ -20,6 +20,8 @@ on_both!(
     a_late_report_changes_nothing,
     an_organization_has_one_connector,
     parts_of_a_connector_change,
+    a_new_credential_is_put_on_waiting_jobs,
+    a_choice_that_cannot_be_is_refused,
 );
 
 pub(super) fn transition(connector: ConnectorId, event: ConnectorEvent) -> ConnectorTransition {
@@ -189,4 +191,42 @@ async fn parts_of_a_connector_change(bench: Bench) {
     assert_eq!((changed.credential_id, changed.change_sequence), (main.credential_id, 2));
     let missing = bench.store.connectors().update(ConnectorId(uuid(9)), &update, &[]).await;
     assert!(matches!(missing, Err(StoreError::NotFound { .. })));
+}
+
+async fn a_new_credential_is_put_on_waiting_jobs(bench: Bench) {
+    let main = connector(&bench.store, "main").await;
+    let waiting = NewJob { credential_id: Some(main.credential_id), ..project_job(main.id) };
+    let waiting = enqueue_one(&bench.store, waiting).await;
+    let fresh = super::fixtures::credential(&bench.store, "fresh").await;
+    let update = ConnectorUpdate { credential_id: Some(fresh), ..ConnectorUpdate::default() };
+    let proof = job(JobKind::ConnectorAuthorize, JobSubject::connector(main.id));
+    let changed = bench.store.connectors().update(main.id, &update, &[proof]).await.expect("update");
+    assert_eq!(changed.credential_id, fresh);
+    let view = bench.store.ledger().get(waiting).await.expect("get").expect("the job");
+    assert_eq!(view.credential_id, Some(fresh));
+    assert_eq!(dispatch(&bench.store, Role::Discovery).await.len(), 1, "the proof follows");
+    let unknown = CredentialId(uuid(9));
+    let update = ConnectorUpdate { credential_id: Some(unknown), ..ConnectorUpdate::default() };
+    let error = bench.store.connectors().update(main.id, &update, &[]).await.expect_err("unknown");
+    assert!(matches!(error, StoreError::NotFound { what: "credential", .. }), "{error}");
+    let kept = bench.store.connectors().get(main.id).await.expect("get").expect("the connector");
+    assert_eq!(kept, changed, "nothing is half changed");
+}
+
+async fn a_choice_that_cannot_be_is_refused(bench: Bench) {
+    let main = connector(&bench.store, "main").await;
+    let choose = |names: &[&str]| {
+        let organizations = names.iter().map(|name| OrganizationName::new(*name)).collect();
+        let organizations = Some(OrganizationsChoice::Selected { organizations });
+        ConnectorUpdate { organizations, ..ConnectorUpdate::default() }
+    };
+    let connectors = bench.store.connectors();
+    for names in [&[""][..], &["a", "A"], &["x".repeat(51).as_str()]] {
+        let refused = connectors.update(main.id, &choose(names), &[]).await;
+        assert!(matches!(refused, Err(StoreError::Invalid(_))), "{names:?}");
+    }
+    connectors.update(main.id, &choose(&[]), &[]).await.expect("all that exist now");
+    connectors.transition(&transition(main.id, ConnectorEvent::Remove), &[]).await.expect("remove");
+    let refused = connectors.update(main.id, &choose(&["a"]), &[]).await.expect_err("it goes");
+    assert!(matches!(&refused, StoreError::Conflict { what, .. } if what.contains("removing")), "{refused}");
 }

@@ -5,7 +5,7 @@ use super::{Bench, on_both};
 use crate::session::values;
 use crate::{KeyRing, StoreError};
 use muster_domain::connector::ConnectorEvent;
-use muster_domain::credential::CredentialKind::PersonalAccessToken;
+use muster_domain::credential::CredentialKind::{self, PersonalAccessToken};
 use secrecy::{ExposeSecret, SecretString};
 
 on_both!(
@@ -15,6 +15,7 @@ on_both!(
     keys_rotate,
     without_a_key_nothing_is_stored,
     a_credential_in_use_stays,
+    an_application_is_kept_with_what_it_consists_of,
 );
 
 fn secret(text: &str) -> SecretString {
@@ -104,4 +105,25 @@ async fn a_credential_in_use_stays(bench: Bench) {
     assert!(matches!(gone, Err(StoreError::NotFound { .. })));
     let fresh = super::fixtures::credential(&bench.store, "fresh").await;
     connectors.create(&new_connector("main", fresh), &[]).await.expect("the name is free again");
+}
+
+async fn an_application_is_kept_with_what_it_consists_of(bench: Bench) {
+    let credentials = bench.store.credentials();
+    let tenant_id = muster_domain::TenantId(super::fixtures::uuid(1));
+    let application =
+        |client: u128| CredentialKind::ClientSecret { tenant_id, client_id: super::fixtures::uuid(client) };
+    let stored = credentials.put("app", application(2), &secret("s3cret")).await.expect("put");
+    assert_eq!(stored.kind, application(2));
+    assert!(stored.kind.is_application());
+    let again = credentials.put("app", application(3), &secret("s3cret")).await.expect("put");
+    assert_eq!((again.id, &again.kind), (stored.id, &application(3)));
+    assert_eq!(credentials.get(stored.id).await.expect("get"), again);
+    assert_eq!(credentials.list().await.expect("list"), std::slice::from_ref(&again));
+    let token = credentials.put("app", PersonalAccessToken, &secret("token")).await.expect("put");
+    assert_eq!((token.id, &token.kind), (stored.id, &PersonalAccessToken), "a token needs no settings");
+    assert_eq!(credentials.reveal(token.id).await.expect("reveal").expose_secret(), "token");
+    let damage = "UPDATE credential SET kind = 'clientSecret'";
+    bench.store.reader().run(damage, values![]).await.expect("damage");
+    let error = credentials.get(token.id).await.expect_err("it lacks its settings");
+    assert!(matches!(&error, StoreError::Inconsistent { table: "credential", .. }), "{error}");
 }
