@@ -68,6 +68,7 @@ impl RefusalWire {
             return TokenError::Passing { detail: failed };
         }
         if self.needs_somebody() {
+            let said = said.trim_end_matches('.');
             return TokenError::Refused { detail: format!("{said}; {}", self.remedy()) };
         }
         TokenError::Unexpected { detail: failed }
@@ -146,7 +147,7 @@ mod tests {
             let description = format!("AADSTS{code}: A sentence. Trace ID: 1 Correlation ID: 2 Timestamp: 3");
             let body = json!({"error": error, "error_description": description, "error_codes": [code], "trace_id": "1"});
             let TokenError::Refused { detail } = outcome(status, body) else { panic!("{error} {code}") };
-            assert!(detail.starts_with(&format!("{error} AADSTS{code}: A sentence.; ")), "{detail}");
+            assert!(detail.starts_with(&format!("{error} AADSTS{code}: A sentence; ")), "{detail}");
             assert!(detail.contains(remedy) && !detail.contains("Trace"), "{detail}");
         }
     }
