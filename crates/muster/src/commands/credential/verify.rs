@@ -7,12 +7,12 @@ use crate::session::Session;
 use muster_azdo::{CallError, UnauthorizedReason};
 use muster_domain::budget::ConsumptionClass;
 use muster_domain::credential::{Credential, CredentialKind};
-use muster_domain::{Clock as _, CredentialId, OrganizationName, SystemClock};
+use muster_domain::{Clock as _, CredentialId, IdentityKey, OrganizationName, SystemClock};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-/// Id of credentials that are not stored yet: their calls, one for each, share a budget.
-const NOT_STORED: CredentialId = CredentialId(Uuid::nil());
+/// Whose budget the calls of credentials draw on that are not stored yet: one call for each, whoever they act as.
+const NOT_STORED: &str = "credential:not-stored";
 
 /// Asks `organization` whom the credential acts as, and says so.
 pub(super) async fn verify(
@@ -23,7 +23,10 @@ pub(super) async fn verify(
     organization: &OrganizationName,
 ) -> Result<String, Failed> {
     let known = session.store.credentials().get_by_name(name).await?;
-    let (id, identity) = known.map_or((NOT_STORED, None), |credential| (credential.id, credential.identity));
+    let (id, identity) = match known {
+        Some(credential) => (credential.id, credential.identity),
+        None => (CredentialId(Uuid::nil()), Some(IdentityKey::subject(NOT_STORED))),
+    };
     let credential =
         Credential { id, name: name.to_owned(), kind: kind.clone(), identity, updated_at: SystemClock.now() };
     let client = azure_devops(&session.configuration, &session.store)?;
