@@ -17,6 +17,8 @@ pub const AMQPS_CA_FILE: &str = "MUSTER_TEST_AMQPS_CA_FILE";
 pub const RABBITMQCTL: &str = "MUSTER_TEST_RABBITMQCTL";
 /// A Python that has the packages of `tests/requirements.txt`.
 pub const PYTHON: &str = "MUSTER_TEST_PYTHON";
+/// A `node_modules` that has the packages of `tests/official-clients`.
+pub const NODE_MODULES: &str = "MUSTER_TEST_NODE_MODULES";
 
 /// The URL of the PostgreSQL server.
 pub fn database_url() -> String {
@@ -51,6 +53,11 @@ pub fn rabbitmqctl() -> PathBuf {
 /// The Python interpreter of tests that are other systems' programs.
 pub fn python() -> PathBuf {
     required(PYTHON, "Python with the packages of tests/requirements.txt").into()
+}
+
+/// The packages of tests that are Node programs.
+pub fn node_modules() -> PathBuf {
+    required(NODE_MODULES, "Node with the packages of tests/official-clients").into()
 }
 
 /// Installs the one TLS provider in the test process, once; HTTP clients cannot be built without.

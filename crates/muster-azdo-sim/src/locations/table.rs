@@ -66,7 +66,7 @@ const DEPLOYMENT: &[Level] = &[Level::Deployment];
 
 /// Every location that leads to a simulated route, and those of the look-up itself.
 #[rustfmt::skip]
-pub(super) const LOCATIONS: [Location; 28] = [
+pub(super) const LOCATIONS: [Location; 33] = [
     Location::preview("e81700f7-3be2-46de-8624-2eb35882fcaa", ("Location", "ResourceAreas"), "_apis/{resource}/{areaId}", (1, "3.2")).at(EVERYWHERE),
     Location::preview("00d9565f-ed9c-4a06-9a50-00e7896ccab4", ("Location", "ConnectionData"), "_apis/{resource}", (1, "1.0")),
     Location::released("229a6a53-b428-4ffb-a835-e8f36b5b4b1e", ("Account", "Accounts"), "_apis/{resource}", (1, "1.0")).at(DEPLOYMENT),
@@ -95,4 +95,9 @@ pub(super) const LOCATIONS: [Location; 28] = [
     Location::preview("9461c234-c84c-4ed2-b918-2f0f92ad0a35", ("securityroles", "roleassignments"), "_apis/{area}/scopes/{scopeId}/{resource}/resources/{resourceId}/{identityId}", (1, "2.2")),
     Location::preview("3353e165-a11e-43aa-9d88-14f2bb09b6d9", ("Contribution", "HierarchyQuery"), "_apis/{area}/{resource}/{scopeName}/{scopeValue}", (1, "5.0")),
     Location::preview("d0c0450f-8882-46f4-a5a8-e48fea3095b0", ("Management", "Enablement"), "_apis/{area}/{resource}", (3, "7.2")),
+    Location::released("ce7b9f95-fde9-4be8-a86d-83b366f0b87a", ("Security", "SecurityNamespaces"), "_apis/{resource}/{securityNamespaceId}", (1, "1.0")),
+    Location::released("28010c54-d0c0-4c89-a5b0-1c9e188b9fb7", ("IMS", "Identities"), "_apis/{resource}", (1, "1.0")),
+    Location::preview("005e26ec-6b77-4e4f-a986-b3827bf241f5", ("Graph", "Users"), "_apis/{area}/{resource}", (1, "4.0")),
+    Location::preview("ebbe6af8-0b91-4c13-8cf1-777c14858188", ("Graph", "Groups"), "_apis/{area}/{resource}", (1, "4.0")),
+    Location::preview("e34b6394-6b30-4435-94a9-409a5eef3e31", ("Graph", "Memberships"), "_apis/{area}/{resource}/{subjectDescriptor}", (1, "4.0")),
 ];

@@ -47,7 +47,8 @@ async fn every_location_leads_to_a_route() {
             .replace("{resource}", text(&location["resourceName"]))
             .replace("{project}", text(&project["id"]));
         // What is left in braces is optional, but for what a path of one resource needs.
-        let needs_more = ["{securityNamespaceId}", "{scopeId}", "{resourceType}", "{resourceId}"];
+        let needs_more =
+            ["{securityNamespaceId}", "{scopeId}", "{resourceType}", "{resourceId}", "{subjectDescriptor}"];
         let path: Vec<_> = template
             .split('/')
             .filter(|segment| !segment.starts_with('{') || needs_more.contains(segment))

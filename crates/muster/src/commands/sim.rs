@@ -4,7 +4,8 @@ use crate::exit::{Exit, Failed};
 use crate::output::write_out;
 use clap::Args;
 use muster_azdo_sim::{
-    AuthorizedResourcesMode, CostTable, RouteCost, RunningSimulator, Simulator, SimulatorOptions,
+    AuthorizedResourcesMode, CostTable, Quirk, ResourceAreasMode, RouteCost, RunningSimulator, Simulator,
+    SimulatorOptions,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,6 +51,22 @@ pub(crate) struct World {
     /// Whether the list form of authorizedresources lists: `lists-all` or `needs-type-and-id`.
     #[arg(long, default_value = "lists-all", value_name = "MODE")]
     authorized_resources: AuthorizedResourcesMode,
+    /// A way in which answers of the real service were seen to differ, such as `byteOrderMark`; may be given several
+    /// times.
+    #[arg(long, value_name = "NAME")]
+    quirk: Vec<Quirk>,
+    /// Calls of one identity that may be under way at once; more are blocked. Absent: any number.
+    #[arg(long, value_name = "CALLS")]
+    concurrency_limit: Option<usize>,
+    /// Tenants that the organizations belong to, in turns.
+    #[arg(long, default_value_t = 1)]
+    tenants: usize,
+    /// Whether `ResourceAreas` names areas: `empty` or `listed`. Empty is safe for every client.
+    #[arg(long, default_value = "empty", value_name = "MODE")]
+    resource_areas: ResourceAreasMode,
+    /// How long access tokens of the simulated Entra are good for.
+    #[arg(long, default_value_t = 3_599, value_name = "SECONDS")]
+    token_seconds: u64,
 }
 
 /// Consumption limit per identity.
@@ -89,6 +106,11 @@ impl World {
             costs: self.cost.iter().copied().collect::<CostTable>(),
             latency: Duration::from_millis(self.latency_ms),
             authorized_resources: self.authorized_resources,
+            quirks: self.quirk.iter().copied().collect(),
+            concurrency_limit: self.concurrency_limit,
+            tenants: self.tenants,
+            resource_areas: self.resource_areas,
+            token_seconds: self.token_seconds,
             ..SimulatorOptions::default()
         };
         Simulator::start(options).await.map_err(Failed::usage)
