@@ -16,6 +16,8 @@ mod inventory_truth;
 mod layering;
 /// The map of the crates, the crate READMEs and the change log are true.
 mod map;
+/// The official Python and Node clients walk the simulator.
+mod official_clients;
 /// The README tells the truth: its commands are run, its samples are read.
 mod readme;
 /// Sources as the gates see them: code without comments and literals.
