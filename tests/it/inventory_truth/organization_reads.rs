@@ -102,6 +102,29 @@ async fn nothing_that_comes_of_an_undocumented_read_fails_the_discovery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_the_scope_of_some_reads_is_not_lost() {
+    let case = Case::begin(world()).await;
+    for route in ["agentPools", "auditStreams"] {
+        case.break_route(route, 1, &json!({ "status": 401 }));
+    }
+    case.discover_only().await;
+    for read in [Read::AgentPools, Read::AuditStreams] {
+        assert_eq!(case.gap(read).await, Some(UnknownReason::Forbidden), "{read}");
+    }
+    assert_eq!(case.calls("connectionData"), 2, "the organization is asked once whether it still admits it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_lost_on_the_way_is_lost() {
+    let case = Case::begin(world()).await;
+    case.break_route("organizationPolicies", 1, &json!({ "status": 401 }));
+    let fault = json!({ "match": { "route": "connectionData", "nth": 2 }, "action": { "status": 401 } });
+    case.bench.simulator.install_fault(serde_json::from_value(fault).unwrap()).unwrap();
+    let error = case.bench.run_once(JobKind::OrganizationDiscover, case.subject()).await.unwrap_err();
+    assert!(matches!(error, HandlerError::NeedsAuth { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_switched_off_is_not_asked_and_says_so() {
     let off = BTreeSet::from([Read::OrganizationPolicies, Read::OrganizationPipelineSettings]);
     let bench = Workbench::prepare_without(world(), off.clone()).await;

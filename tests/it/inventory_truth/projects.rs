@@ -2,8 +2,10 @@
 
 use super::{Case, told, world};
 use muster_domain::ProjectId;
+use muster_domain::job::JobKind;
 use muster_domain::resource::{Presence, ResourceKind};
 use muster_store::inventory::StoredResource;
+use muster_store::requests::Asked;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -20,6 +22,15 @@ impl Case {
             }
         }
         panic!("no project holds repositories, pipelines and connections");
+    }
+
+    /// A discovery that nobody asked for, and everything that follows.
+    async fn discover_by_schedule(&self) {
+        let asked = Asked { cause: "schedule:discovery".to_owned(), trace: None };
+        let credential = self.bench.connector().await.credential_id;
+        let job = asked.job(JobKind::OrganizationDiscover, self.subject(), Some(credential));
+        self.bench.store.ledger().enqueue(&[job]).await.expect("enqueue");
+        self.bench.run_all().await;
     }
 
     async fn everything_in(&self, project: Option<ProjectId>) -> Vec<StoredResource> {
@@ -99,6 +110,21 @@ async fn a_deleted_project_is_gone_with_everything_in_it_and_comes_back() {
     assert_eq!(case.presences_in(&project).await, BTreeSet::from(["present"]));
     assert_eq!(told(&case.facts().await, &project), ["discovered"]);
     case.assert_judged_truly("restored").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_is_read_anew_however_fresh_the_last_reading_is() {
+    let case = Case::begin(world()).await;
+    let project = case.project().await;
+    case.discover_by_schedule().await;
+    assert_eq!(case.calls("serviceEndpoints"), 0, "nobody asked, and every project is fresh");
+    case.change("hideProject", json!({ "project": project.resource.key.external_id }));
+    case.discover_by_schedule().await;
+    case.change("restoreProject", json!({ "project": project.resource.key.external_id }));
+    case.discover_by_schedule().await;
+    assert_eq!(case.calls("serviceEndpoints"), 1, "only the project that came back");
+    assert_eq!(case.presences_in(&project).await, BTreeSet::from(["present"]));
+    case.assert_judged_truly("shown again").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,7 +135,7 @@ fn write(
 
 fn note_change(discovery: &mut Discovery<'_>, project: ProjectId) {
     if discovery.progress.projects.listed.contains(&project) {
-        discovery.progress.changed_projects.insert(project);
+        discovery.note_changed(project);
     }
 }
 

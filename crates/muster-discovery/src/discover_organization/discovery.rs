@@ -3,26 +3,82 @@
 use super::progress::Progress;
 use crate::inventory_difference::Difference;
 use crate::standing::access_after;
+use crate::step::StepError;
 use crate::work::Work;
+use chrono::{DateTime, Utc};
 use muster_azdo::CallError;
 use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{ContentHash, ResourceKind};
 use muster_domain::{OrganizationId, OrganizationName, ProjectId};
 use muster_runtime::{HandlerError, Outcome};
 use muster_store::changes::{Changes, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, StoredReading};
+use std::collections::HashMap;
 
 /// One discovery of an organization.
 pub(crate) struct Discovery<'a> {
     pub(crate) work: Work<'a>,
     pub(crate) organization: OrganizationName,
     pub(crate) progress: Progress,
+    /// When projects were read, as far as they ever were.
+    pub(super) last_read: HashMap<ProjectId, DateTime<Utc>>,
 }
+
+/// The read by which it is told when a project was read.
+const TELLS_FRESHNESS: Read = Read::ServiceEndpoints;
 
 impl<'a> Discovery<'a> {
     /// Goes on where the last slice stopped. Progress of an older binary that this one cannot read begins anew.
     pub(super) fn new(work: Work<'a>, organization: OrganizationName) -> Self {
         let progress = work.job.progress.clone().and_then(|progress| serde_json::from_value(progress).ok());
-        Self { work, organization, progress: progress.unwrap_or_default() }
+        Self { work, organization, progress: progress.unwrap_or_default(), last_read: HashMap::new() }
+    }
+
+    /// Learns when projects were read: what was never read is read and judged whatever changes.
+    pub(super) async fn learn_freshness(&mut self) -> Result<(), HandlerError> {
+        let inventory = self.work.slice.store().inventory();
+        let (connector, organization) = (self.work.connector.id, self.organization_id()?);
+        self.last_read = inventory.last_read(connector, organization, TELLS_FRESHNESS).await?;
+        Ok(())
+    }
+
+    /// Something changed in a project.
+    pub(crate) fn note_changed(&mut self, project: ProjectId) {
+        if self.last_read.contains_key(&project) {
+            self.progress.changed_projects.insert(project);
+        }
+    }
+
+    /// A project came back, or something in it appeared of which an earlier reading says nothing.
+    pub(super) fn note_unread(&mut self, project: ProjectId) {
+        if self.last_read.contains_key(&project) {
+            self.progress.unread_projects.insert(project);
+        }
+    }
+
+    /// True where a call refused the credential, and nothing else does: what depends on the call is Unknown. False
+    /// where the credential is refused altogether, or the call failed otherwise. Asked once in a discovery.
+    pub(crate) async fn is_refused_alone(&mut self, error: &CallError) -> Result<bool, StepError> {
+        match error {
+            CallError::Forbidden { .. } => Ok(true),
+            CallError::Unauthorized { .. } if self.progress.admitted_after_refusal => Ok(true),
+            // A token without the scope of one call is answered like one that is lost.
+            CallError::Unauthorized { .. } => {
+                match self.work.session.connection_data(&self.organization).await {
+                    Ok(_) => {
+                        self.progress.admitted_after_refusal = true;
+                        Ok(true)
+                    }
+                    Err(CallError::Unauthorized { .. }) => Ok(false),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            CallError::Throttled { .. }
+            | CallError::NotFound { .. }
+            | CallError::OrganizationStopped { .. }
+            | CallError::Transient { .. }
+            | CallError::Unexpected { .. }
+            | CallError::GateUnavailable { .. } => Ok(false),
+        }
     }
 
     /// The organization, which every step after the first knows.
@@ -90,7 +146,9 @@ impl<'a> Discovery<'a> {
     pub(crate) fn note_outcome_changed(&mut self, read: Read) {
         self.progress.organization_changed = true;
         if matches!(read, Read::Repositories | Read::AdvancedSecurityEnablement) {
-            self.progress.changed_projects.extend(self.progress.projects.listed.iter().copied());
+            for project in self.progress.projects.listed.clone() {
+                self.note_changed(project);
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 use super::Discovery;
 use crate::follow_up::{is_scheduled, priority_of};
 use muster_domain::job::{JobKind, JobSubject};
-use muster_domain::read::Read;
 use muster_runtime::{HandlerError, Outcome};
 use muster_store::changes::Changes;
 
@@ -11,16 +10,13 @@ impl Discovery<'_> {
     /// Reads every project where somebody asked, else those that were not read for long or hold something new.
     /// Projects that were read before and changed are judged anew, and the organization where it changed.
     pub(super) async fn finish(&self) -> Result<Outcome, HandlerError> {
-        let (store, connector_id) = (self.work.slice.store(), self.work.connector.id);
-        let organization_id = self.organization_id()?;
-        let last_read =
-            store.inventory().last_read(connector_id, organization_id, Read::ServiceEndpoints).await?;
-        let now = store.now().await?;
+        let connector_id = self.work.connector.id;
+        let now = self.work.slice.store().now().await?;
         let cause = &self.work.job.cause;
         let mut changes = Changes::default();
         for project_id in &self.progress.projects.listed {
             let subject = JobSubject::project(connector_id, self.organization.clone(), *project_id);
-            let read_at = last_read.get(project_id);
+            let read_at = self.last_read.get(project_id);
             let is_fresh = !self.progress.unread_projects.contains(project_id)
                 && read_at.is_some_and(|at| {
                     (now - *at).to_std().unwrap_or_default() < self.work.settings.sync_every
@@ -29,8 +25,8 @@ impl Discovery<'_> {
                 let sync = self.work.next_job(JobKind::ProjectSync, subject.clone(), priority_of(cause));
                 changes.jobs.push(sync);
             }
-            // A project that was never read is judged when it is.
-            if read_at.is_some() && self.progress.changed_projects.contains(project_id) {
+            // A project that was never read is not among them: it is judged when it is.
+            if self.progress.changed_projects.contains(project_id) {
                 changes.jobs.push(self.work.next_job(JobKind::ProjectRefresh, subject, priority_of(cause)));
             }
         }

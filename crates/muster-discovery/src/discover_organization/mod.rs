@@ -96,6 +96,7 @@ async fn run(discovery: &mut Discovery<'_>) -> Result<Turn, StepError> {
     {
         return Ok(Turn::MayNot(refused));
     }
+    discovery.learn_freshness().await?;
     let is_done = (discovery.progress.projects.is_complete || projects::list(discovery).await?)
         && (discovery.progress.absent_projects_settled || absent_projects::settle(discovery).await?)
         && (discovery.progress.repositories.is_complete || repositories::list(discovery).await?)

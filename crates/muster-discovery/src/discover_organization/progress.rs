@@ -25,10 +25,13 @@ pub(crate) struct Progress {
     pub absent_repositories_settled: bool,
     /// Reads of the organization that are done, or are known to give nothing.
     pub reads_done: BTreeSet<Read>,
-    /// Projects in which something changed: judged anew.
+    /// Projects that were read before and in which something changed: judged anew.
     pub changed_projects: BTreeSet<ProjectId>,
-    /// Projects that came back, or in which a repository appeared: read anew, however fresh their reading is.
+    /// Projects that were read before and came back, or in which a repository appeared: read anew, however fresh their
+    /// reading is.
     pub unread_projects: BTreeSet<ProjectId>,
+    /// A read refused the credential, and the organization still admitted it afterwards: reads refuse it one by one.
+    pub admitted_after_refusal: bool,
     /// Something of the organization itself changed: it is judged anew.
     pub organization_changed: bool,
 }

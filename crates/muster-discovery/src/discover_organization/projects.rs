@@ -59,10 +59,10 @@ fn note(
     };
     let sighting = difference.listed(resource, changes);
     if sighting != Sighting::Same {
-        discovery.progress.changed_projects.insert(item.id);
+        discovery.note_changed(item.id);
     }
     if sighting == Sighting::Appeared {
-        discovery.progress.unread_projects.insert(item.id);
+        discovery.note_unread(item.id);
     }
     discovery.progress.projects.listed.insert(item.id);
     Ok(())

@@ -4,7 +4,7 @@ use super::Discovery;
 use super::absent_repositories::{self, Listed};
 use crate::inventory_difference::{Difference, Sighting};
 use crate::step::StepError;
-use muster_azdo::{CallError, RepositoryItem};
+use muster_azdo::RepositoryItem;
 use muster_domain::properties::Properties;
 use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{Resource, ResourceKey, ResourceKind};
@@ -16,7 +16,7 @@ use muster_store::changes::Changes;
 pub(super) async fn list(discovery: &mut Discovery<'_>) -> Result<bool, StepError> {
     let mut batches = match discovery.work.session.repositories(&discovery.organization).await {
         Ok(batches) => batches,
-        Err(error @ CallError::Forbidden { .. }) => {
+        Err(error) if discovery.is_refused_alone(&error).await? => {
             tracing::info!(error = %error, "repositories may not be listed, what depends on them is unknown");
             return without_list(discovery).await;
         }
@@ -66,11 +66,11 @@ fn note(
     };
     let sighting = difference.listed(resource, changes);
     if sighting != Sighting::Same {
-        discovery.progress.changed_projects.insert(item.project_id);
+        discovery.note_changed(item.project_id);
     }
     // Policies may have come with it: a reading that is older than the repository says nothing of it.
     if sighting == Sighting::Appeared {
-        discovery.progress.unread_projects.insert(item.project_id);
+        discovery.note_unread(item.project_id);
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ async fn write_differing(
             document: serde_json::to_value(&document).unwrap_or_default(),
         });
         changes.readings.push(ReadingWrite { key: discovery.reading_key(READ, Some(project))?, outcome });
-        discovery.progress.changed_projects.insert(project);
+        discovery.note_changed(project);
         if changes.readings.len() == DOCUMENTS_PER_PAGE {
             discovery.commit(std::mem::take(&mut changes)).await?;
         }

@@ -27,7 +27,8 @@ pub(crate) async fn read_all(discovery: &mut Discovery<'_>) -> Result<bool, Step
         let changes = match read(one, discovery).await {
             Ok(changes) => changes,
             Err(StepError::Call(error)) => {
-                let reason = unknown_after(one, &error, discovery.work.job.attempt);
+                let is_refused = discovery.is_refused_alone(&error).await?;
+                let reason = unknown_after(one, &error, is_refused, discovery.work.job.attempt);
                 let Some(reason) = reason else { return Err(error.into()) };
                 tracing::info!(read = %one, error = %error, "a read gives nothing, what depends on it is unknown");
                 unknown(discovery, one, reason).await?
@@ -88,17 +89,19 @@ async fn unknown(
     Ok(Changes { readings: vec![gap], ..Changes::default() })
 }
 
-/// What a failed read means for what rests on it; `None` where it fails the job.
-///
-/// Nothing that Microsoft does not document may fail a job: its address answers one day as a page to sign in, another
-/// day not at all, and says by that nothing about the credential.
-fn unknown_after(read: Read, error: &CallError, attempt: u32) -> Option<UnknownReason> {
+/// What a failed read means for what rests on it; `None` where it fails the job. Nothing that Microsoft does not document
+/// may fail a job, as long as the credential is admitted: its address may answer otherwise any day.
+fn unknown_after(read: Read, error: &CallError, is_refused: bool, attempt: u32) -> Option<UnknownReason> {
+    if is_refused {
+        return Some(UnknownReason::Forbidden);
+    }
     match error {
-        // The limit is everybody's, and without the budget nothing was asked.
-        CallError::Throttled { .. } | CallError::GateUnavailable { .. } => None,
-        CallError::Forbidden { .. } => Some(UnknownReason::Forbidden),
+        // The limit is everybody's, without the budget nothing was asked, and a lost credential is lost everywhere.
+        CallError::Throttled { .. }
+        | CallError::GateUnavailable { .. }
+        | CallError::Unauthorized { .. }
+        | CallError::Forbidden { .. } => None,
         CallError::NotFound { .. } => Some(UnknownReason::NotOffered),
-        CallError::Unauthorized { .. } => (!read.is_documented()).then_some(UnknownReason::Forbidden),
         // Once may be an accident; a second time the gap is said and the rest goes on.
         CallError::Unexpected { .. } => {
             (!read.is_documented() || attempt > 1).then_some(UnknownReason::ContractViolation)
@@ -118,50 +121,42 @@ mod tests {
     const DOCUMENTED: Read = Read::AuditStreams;
     const UNDOCUMENTED: Read = Read::OrganizationPolicies;
 
-    fn errors(read: Read) -> [CallError; 8] {
-        let call = CallTarget::in_organization(read, &OrganizationName::new("contoso"));
-        let detail = String::new();
+    fn errors(read: Read) -> [CallError; 7] {
+        let call = || CallTarget::in_organization(read, &OrganizationName::new("contoso"));
+        let reason = UnauthorizedReason::SignInPage;
         [
-            CallError::Throttled { call: call.clone(), until: chrono::DateTime::UNIX_EPOCH },
-            CallError::GateUnavailable { call: call.clone(), detail: detail.clone() },
-            CallError::Forbidden { call: call.clone(), detail: detail.clone() },
-            CallError::NotFound { call: call.clone(), detail: detail.clone() },
-            CallError::Unauthorized {
-                call: call.clone(),
-                reason: UnauthorizedReason::SignInPage,
-                detail: detail.clone(),
-            },
-            CallError::Unexpected { call: call.clone(), detail: detail.clone() },
-            CallError::Transient { call: call.clone(), detail },
-            CallError::OrganizationStopped { call },
+            CallError::Throttled { call: call(), until: chrono::DateTime::UNIX_EPOCH },
+            CallError::GateUnavailable { call: call(), detail: String::new() },
+            CallError::Unauthorized { call: call(), reason, detail: String::new() },
+            CallError::NotFound { call: call(), detail: String::new() },
+            CallError::Unexpected { call: call(), detail: String::new() },
+            CallError::Transient { call: call(), detail: String::new() },
+            CallError::OrganizationStopped { call: call() },
         ]
     }
 
     #[test]
     fn what_a_failure_means_depends_on_whether_the_read_is_documented() {
-        use UnknownReason::{ContractViolation, Forbidden, NotOffered};
-        let meaning = |read, attempt| errors(read).map(|error| unknown_after(read, &error, attempt));
-        let refused = [None, None, Some(Forbidden), Some(NotOffered)];
-        assert_eq!(meaning(DOCUMENTED, 1), [&refused[..], &[None; 4]].concat()[..]);
-        assert_eq!(
-            meaning(DOCUMENTED, 2),
-            [&refused[..], &[None, Some(ContractViolation), None, None]].concat()[..]
-        );
-        for attempt in [1, 2] {
-            assert_eq!(
-                meaning(UNDOCUMENTED, attempt),
-                [
-                    &refused[..],
-                    &[
-                        Some(Forbidden),
-                        Some(ContractViolation),
-                        Some(ContractViolation),
-                        Some(ContractViolation)
-                    ]
-                ]
-                .concat()[..],
-                "only the limit and our own budget hold up the job"
-            );
+        use UnknownReason::{ContractViolation, NotOffered};
+        let meaning = |read, attempt| errors(read).map(|error| unknown_after(read, &error, false, attempt));
+        let gap = Some(ContractViolation);
+        for (read, attempt, unexpected, passing) in [
+            (DOCUMENTED, 1, None, None),
+            (DOCUMENTED, 2, gap, None),
+            (UNDOCUMENTED, 1, gap, gap),
+            (UNDOCUMENTED, 2, gap, gap),
+        ] {
+            let expected = [None, None, None, Some(NotOffered), unexpected, passing, passing];
+            assert_eq!(meaning(read, attempt), expected, "{read}, attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_alone_is_unknown_for_that_reason() {
+        for read in [DOCUMENTED, UNDOCUMENTED] {
+            for error in errors(read) {
+                assert_eq!(unknown_after(read, &error, true, 1), Some(UnknownReason::Forbidden));
+            }
         }
     }
 }
