@@ -47,6 +47,41 @@ impl World {
         self.truth(key, id).map(|truth| truth.state)
     }
 
+    pub(super) async fn names_of_projects(&self, state: &str) -> Vec<String> {
+        let path = format!("/{}/_apis/projects?stateFilter={state}", self.organization);
+        self.fixture.all(&path).await.iter().map(|project| text(&project["name"]).to_owned()).collect()
+    }
+
+    pub(super) async fn recycle_bin(&self, project: &Value) -> Vec<Value> {
+        let base = format!("/{}/{}/_apis/git", self.organization, text(&project["id"]));
+        let bin = self.fixture.all(&format!("{base}/recycleBin/repositories")).await;
+        assert_eq!(self.fixture.all(&format!("{base}/deletedrepositories")).await, bin);
+        bin
+    }
+
+    pub(super) async fn status(&self, path: &str) -> StatusCode {
+        self.fixture.answer(&format!("/{}/{path}", self.organization)).await.status()
+    }
+
+    pub(super) async fn refused(&self, change: &str, mut fields: Value) -> String {
+        fields["change"] = json!(change);
+        fields["organization"] = json!(self.organization);
+        let answer = self.fixture.post("/_sim/changes", fields).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        text(&answer.json::<Value>().await.unwrap()["error"]["field"]).to_owned()
+    }
+
+    pub(super) async fn library(&self, project: &Value, kind: &str) -> Vec<Value> {
+        let path = format!("/{}/{}/_apis/distributedtask/{kind}", self.organization, text(&project["id"]));
+        self.fixture.all(&path).await
+    }
+
+    pub(super) fn truths_of_project(&self, project: &Value) -> usize {
+        let id = text(&project["id"]);
+        let truths = self.fixture.simulator.truth();
+        truths.iter().filter(|truth| truth.resource.project_id.to_string() == id).count()
+    }
+
     pub(super) fn usable(&self) -> &Value {
         let is_usable = |one: &&Value| one["isDisabled"] == false && one.get("defaultBranch").is_some();
         self.repositories.iter().find(is_usable).unwrap()
