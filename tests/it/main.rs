@@ -4,6 +4,8 @@
 mod bad_events;
 /// What is found is what was planted, in any world.
 mod assessments_truth;
+/// Every command once for success and once for failure, with its exit code.
+mod command_line;
 /// What a pass costs, and that an unchanged one writes nothing.
 mod cost;
 /// Handlers are idempotent, and their decisions lead where they should.

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failed};
 use crate::output::{note, print_rows};
 use crate::process::open_store;
 use crate::session::Session;
-use check::{Check, Report, Status};
+use check::{Report, Status};
 use clap::Args;
 use muster_store::Durability;
 
@@ -79,5 +79,5 @@ impl Doctor {
 /// A check as it is told in tests.
 #[cfg(test)]
 fn statuses(report: &Report) -> Vec<(String, Status)> {
-    report.checks().iter().map(|check: &Check| (check.check.clone(), check.status)).collect()
+    report.checks().iter().map(|check| (check.check.clone(), check.status)).collect()
 }

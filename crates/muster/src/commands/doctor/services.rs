@@ -80,13 +80,13 @@ fn is_loopback(url: &str) -> bool {
 /// An address as it may be shown.
 fn without_user(url: &str) -> String {
     match reqwest::Url::parse(url) {
-        Ok(mut url) => {
-            // Only an address without a host refuses; it has no user either.
+        Ok(mut url) if url.has_host() => {
+            // Only an address without a host refuses.
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.to_string().trim_end_matches('/').to_owned()
         }
-        Err(_) => "an address that cannot be read".to_owned(),
+        Ok(_) | Err(_) => "an address that cannot be read".to_owned(),
     }
 }
 
