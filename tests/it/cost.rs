@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tests::fleet::{Fleet, Judged, assert_same};
 use tests::processes::Process;
+use tests::waiting::{PATIENT, SOON, wait_until};
 
 const PASS_DEADLINE: Duration = Duration::from_secs(240);
 const PROJECTS: u64 = 20;
@@ -223,7 +224,7 @@ async fn discover(fleet: &Fleet) {
         .len();
     let data = format!("{{\"connectorId\":\"{}\"}}", connector.id);
     fleet.run(&["event", "publish", "muster.connector.discovery-requested.v1", "--data", &data]).await;
-    tests::waiting::wait_until("the request became work", tests::waiting::SOON, async || {
+    wait_until("the request became work", SOON, async || {
         let jobs = store
             .ledger()
             .list(&JobFilter { limit: 10_000, ..JobFilter::default() })
@@ -240,21 +241,31 @@ fn calls(stats: &Stats) -> BTreeMap<String, u64> {
 }
 
 /// Stops the fleet and counts the rows inserted, updated and deleted so far in the tables that only change when
-/// something did. A session reports its last counters when it ends, an idle one up to ten seconds later.
+/// something did. A session reports its last counters when it ends, which is after its client went: every session has
+/// to be gone.
 async fn written_when_stopped(fleet: &Fleet, processes: Vec<Process>) -> Vec<(String, i64)> {
-    let store = fleet.store().await;
-    tests::waiting::wait_until("every fact is published", tests::waiting::PATIENT, async || {
-        store.outbox().backlog().await.expect("ask the outbox").pending == 0
-    })
-    .await;
+    {
+        let store = fleet.store().await;
+        wait_until("every fact is published", PATIENT, async || {
+            store.outbox().backlog().await.expect("ask the outbox").pending == 0
+        })
+        .await;
+    }
     for process in &processes {
         process.terminate();
     }
     for process in &processes {
-        assert!(process.wait(tests::waiting::PATIENT).await.success(), "{}", process.stderr());
+        assert!(process.wait(PATIENT).await.success(), "{}", process.stderr());
     }
     let connection = fleet.database.connect().await;
     let backend = connection.get_database_backend();
+    wait_until("no other session is left", PATIENT, async || {
+        let statement = "SELECT count(*) AS sessions FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        let row = connection.query_one_raw(Statement::from_string(backend, statement)).await.expect("ask");
+        row.expect("a row").try_get::<i64>("", "sessions").expect("a number") == 0
+    })
+    .await;
     let statement = "SELECT relname::text AS name, n_tup_ins + n_tup_upd + n_tup_del AS written \
          FROM pg_stat_user_tables \
          WHERE relname IN ('resource', 'relation', 'assessment', 'assessment_history', 'event_outbox') ORDER BY relname";

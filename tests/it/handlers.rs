@@ -3,10 +3,12 @@
 use muster_azdo_sim::{AuthorizedResourcesMode, SimulatorOptions};
 use muster_domain::assessment::AssessmentState;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::read::{Read, ReadScope, UnknownReason};
+use muster_domain::resource::ResourceKind;
 use muster_domain::{OrganizationName, ProjectId};
 use muster_runtime::HandlerError;
 use muster_store::assessments::AssessmentFilter;
-use muster_store::changes::Changes;
+use muster_store::changes::{Changes, ReadingKind};
 use serde_json::json;
 use tests::fleet::assert_same;
 use tests::workbench::Workbench;
@@ -133,23 +135,31 @@ async fn a_passing_failure_is_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_read_is_unknown_and_never_healthy() {
     let bench = Workbench::prepare(world()).await;
-    for route in ["generalSettings", "policyConfigurations"] {
-        break_route(&bench, route, 1_000, &json!({ "status": 403, "body": "no" }));
+    let refused = [Read::GeneralSettings, Read::PolicyConfigurations, Read::VariableGroups];
+    for read in refused {
+        break_route(&bench, read.as_str(), 1_000, &json!({ "status": 403, "body": "no" }));
     }
     bench.run_all().await;
     let list = bench.store.assessments().list(&AssessmentFilter::default()).await.unwrap();
-    assert!(!list.is_empty());
+    let of_kind = |kind| list.iter().filter(|view| view.key.kind == kind).count();
+    assert_eq!(of_kind(ResourceKind::VariableGroup), 0, "what cannot be listed is not known");
+    assert!(of_kind(ResourceKind::SecureFile) > 0, "the rest of the pass goes on");
     for view in list {
-        let kind = view.key.kind.as_str();
         let verdict = &view.assessment.verdict;
-        if kind == "serviceConnection" || verdict.state == AssessmentState::NotApplicable {
-            continue;
+        let key = view.assessment.recommendation;
+        let rests_on_it = |read| {
+            let recommendations = muster_rules::rules_reading(read);
+            recommendations.iter().any(|recommendation| recommendation.key == key)
+        };
+        let says = (verdict.state, verdict.cause.as_str());
+        if !refused.into_iter().any(rests_on_it) {
+            assert_ne!(verdict.state, AssessmentState::Unknown, "{key}: {}", verdict.cause);
+        } else if verdict.state != AssessmentState::NotApplicable
+            // A pipeline that builds no forks is judged by its definition alone.
+            && !(view.key.kind == ResourceKind::Pipeline && verdict.state == AssessmentState::Healthy)
+        {
+            assert_eq!(says, (AssessmentState::Unknown, "ReadForbidden"), "{key}");
         }
-        assert_eq!(
-            (verdict.state, verdict.cause.as_str()),
-            (AssessmentState::Unknown, "ReadForbidden"),
-            "{kind}"
-        );
     }
 }
 
@@ -158,16 +168,57 @@ async fn an_empty_list_of_authorized_resources_is_never_read_as_healthy() {
     let options =
         SimulatorOptions { authorized_resources: AuthorizedResourcesMode::NeedsTypeAndId, ..world() };
     let bench = Workbench::prepare(options).await;
+    // Single permissions are refused: nothing tells which resource is open.
+    break_route(&bench, "pipelinePermissions", 1_000, &json!({ "status": 403, "body": "no" }));
     bench.run_all().await;
-    let (found, truth) = (bench.assessments().await, bench.truth());
-    let connections = |state: &str| {
-        let of_state = |row: &&tests::fleet::Judged| row.0 == "serviceconnection" && row.5 == state;
-        found.iter().filter(of_state).count()
-    };
-    for row in found.iter().filter(|row| row.0 == "serviceconnection" && row.5 != "unknown") {
-        assert!(truth.contains(row), "{row:?} is not what was planted");
+    let list = bench.store.assessments().list(&AssessmentFilter::default()).await.unwrap();
+    let rests_on_it = muster_rules::rules_reading(Read::PipelinePermissions);
+    let mut judged = 0;
+    for view in list {
+        let verdict = &view.assessment.verdict;
+        let is_asked =
+            rests_on_it.iter().any(|recommendation| recommendation.key == view.assessment.recommendation);
+        if is_asked && verdict.state != AssessmentState::NotApplicable {
+            assert_eq!(verdict.state, AssessmentState::Unknown, "{}", verdict.cause);
+            judged += 1;
+        }
     }
-    assert!(connections("unhealthy") > 0, "permissions are read one by one where the list is empty");
+    assert!(judged > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_disappears_ends_without_noise() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let (organization, project) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, project);
+    let body = "{\"message\":\"TF200016: The following project does not exist: x.\"}";
+    for read in Read::ALL.into_iter().filter(|read| read.scope() == ReadScope::Project) {
+        break_route(&bench, read.as_str(), 1_000, &json!({ "status": 404, "body": body }));
+    }
+    bench.simulator.reset_stats();
+    let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
+    assert!(matches!(error, HandlerError::Gone { .. }), "{error}");
+    assert_eq!(bench.simulator.stats().requests.values().sum::<u64>(), 1, "one answer is enough");
+    assert_same("nothing was overwritten", &bench.assessments().await, &bench.truth());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_is_not_offered_is_unknown_and_marks_nothing_missing() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let before = bench.assessments().await;
+    break_route(&bench, "secureFiles", 1_000, &json!({ "status": 404, "body": "{}" }));
+    let connector = bench.connector().await.id;
+    for (organization, project) in bench.projects().await {
+        let subject = JobSubject::project(connector, organization, project);
+        let changes = bench.run_once(JobKind::ProjectSync, subject).await.unwrap();
+        assert!(changes.presence.is_empty(), "{:?}", changes.presence);
+        let unknown = changes.readings.iter().filter(|reading| reading.outcome.is_err());
+        let unknown: Vec<_> = unknown.map(|reading| (reading.key.kind, reading.outcome.clone())).collect();
+        assert_eq!(unknown, [(ReadingKind::Read(Read::SecureFiles), Err(UnknownReason::NotOffered))]);
+    }
+    assert_eq!(bench.assessments().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
