@@ -24,6 +24,18 @@ pub(crate) struct Proof {
     serial: Option<u64>,
 }
 
+impl Proof {
+    /// Whether another one can be asked for, should the service refuse this one.
+    pub(crate) fn is_replaceable(&self) -> bool {
+        self.serial.is_some()
+    }
+
+    /// The same, not to be replaced any more: what is refused now is refused for the call.
+    pub(crate) fn last(self) -> Self {
+        Self { serial: None, ..self }
+    }
+}
+
 impl Authorization {
     /// What the next request carries.
     ///

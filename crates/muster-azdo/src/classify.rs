@@ -25,8 +25,9 @@ pub(crate) struct Head<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) signals: ThrottleSignals,
-    /// The identity was slowed down in the last few minutes.
-    pub(crate) in_throttled_phase: bool,
+    /// A refused credential is not believed: the identity was slowed down in the last few minutes, and a service under
+    /// pressure refuses good credentials too. A connector must not be stopped by that.
+    pub(crate) doubts_refusal: bool,
     pub(crate) authorization: &'a Authorization,
     pub(crate) now: DateTime<Utc>,
 }
@@ -81,9 +82,8 @@ impl Head<'_> {
     }
 
     fn unauthorized_status(&self, body: &RefusalBody) -> CallError {
-        if self.in_throttled_phase {
-            // A service under pressure refuses good credentials too; a connector must not be stopped by that.
-            return self.transient(body);
+        if self.doubts_refusal {
+            return self.doubted(body);
         }
         let reason = if body.mentions(IDENTITY_NOT_AUTHORIZED) {
             UnauthorizedReason::IdentityNotAuthorized
@@ -94,11 +94,22 @@ impl Head<'_> {
     }
 
     fn sign_in(&self) -> CallError {
+        if self.doubts_refusal {
+            return self.doubted(&RefusalBody::default());
+        }
         CallError::Unauthorized {
             call: self.call.clone(),
             reason: UnauthorizedReason::SignInPage,
             detail: String::new(),
         }
+    }
+
+    fn doubted(&self, body: &RefusalBody) -> CallError {
+        let detail = format!(
+            "the credential was refused, which is not believed so soon after the service slowed it down: {}",
+            self.detail("status", body)
+        );
+        CallError::Transient { call: self.call.clone(), detail }
     }
 
     fn transient(&self, body: &RefusalBody) -> CallError {

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long after a throttling signal a 401 is not believed: the sliding window of the service is five minutes, and
-/// delays last as long (source: Microsoft, "Rate and usage limits").
+/// How long after a throttling signal a refused credential is not believed: the service looks at the consumption of the
+/// last five minutes (source: Microsoft, "Rate and usage limits"), and while it slows an identity down it has been seen
+/// to refuse good credentials in rows.
 const THROTTLED_PHASE: TimeDelta = TimeDelta::minutes(5);
 
 /// All identities of a process; one entry for each credential that was used, so that the map stays small.
@@ -57,10 +58,11 @@ impl Lane {
         Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// Remembers an answer that slowed this identity down.
+    /// Remembers an answer that slowed this identity down, or said that it is about to.
     pub(crate) fn note(&self, signals: &ThrottleSignals, now: DateTime<Utc>) {
         let delayed = signals.delay.is_some_and(|delay| delay > Duration::ZERO);
-        if signals.blocked || delayed || signals.retry_after.is_some() {
+        let nothing_left = signals.remaining_tstu.is_some_and(|remaining| remaining <= 0.0);
+        if signals.blocked || delayed || nothing_left || signals.retry_after.is_some() {
             *self.throttled_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         }
     }
@@ -97,10 +99,19 @@ mod tests {
         let flagged = ThrottleSignals { remaining_tstu: Some(90.0), ..ThrottleSignals::default() };
         lane.note(&flagged, start);
         assert!(!lane.is_in_throttled_phase(start), "a flagged answer does not slow anybody down");
-        let delayed = ThrottleSignals { delay: Some(Duration::from_millis(5)), ..ThrottleSignals::default() };
-        lane.note(&delayed, start);
-        assert!(lane.is_in_throttled_phase(start + TimeDelta::seconds(299)));
-        assert!(!lane.is_in_throttled_phase(start + TimeDelta::seconds(300)));
+        let silent = ThrottleSignals::default();
+        for signals in [
+            ThrottleSignals { delay: Some(Duration::from_millis(5)), ..silent },
+            ThrottleSignals { retry_after: Some(Duration::from_secs(1)), ..silent },
+            ThrottleSignals { remaining_tstu: Some(0.0), ..silent },
+            ThrottleSignals { blocked: true, ..silent },
+        ] {
+            let lane = self::lane();
+            lane.note(&signals, start);
+            lane.note(&silent, start + TimeDelta::seconds(1));
+            assert!(lane.is_in_throttled_phase(start + TimeDelta::seconds(299)), "{signals:?}");
+            assert!(!lane.is_in_throttled_phase(start + TimeDelta::seconds(300)), "{signals:?}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Session {
         match self.send_once(url.clone(), &call, &proof).await {
             // A token may have been revoked before it expires. Another one is tried once, as a call of its own.
             Err(CallError::Unauthorized { .. }) if self.authorization.refuse(&proof) => {
-                let proof = self.proof(&call).await?;
+                let proof = self.proof(&call).await?.last();
                 self.send_once(url, &call, &proof).await
             }
             outcome => outcome,
@@ -62,7 +62,7 @@ impl Session {
                 return Err(no_answer(call.target.clone(), failed));
             }
         };
-        let response = self.account(call, response, reservation).await?;
+        let response = self.account(call, proof, response, reservation).await?;
         let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
         let authorization = self.authorization.clone();
         Ok(Answer { call: call.target.clone(), response, limits, authorization, in_flight: Some(in_flight) })
@@ -113,6 +113,7 @@ impl Session {
     async fn account(
         &self,
         call: &Call,
+        proof: &Proof,
         response: Response,
         reservation: Reservation,
     ) -> Result<Response, CallError> {
@@ -126,7 +127,7 @@ impl Session {
             status,
             headers: &headers,
             signals,
-            in_throttled_phase: false,
+            doubts_refusal: false,
             authorization: &self.authorization,
             now,
         };
@@ -141,7 +142,8 @@ impl Session {
             head.signals = as_blocked(signals);
         }
         self.lane.note(&head.signals, now);
-        head.in_throttled_phase = self.lane.is_in_throttled_phase(now);
+        // A token that can be replaced is replaced first: it may have ended meanwhile.
+        head.doubts_refusal = !proof.is_replaceable() && self.lane.is_in_throttled_phase(now);
         reservation.settle(Some(head.signals)).await;
         Err(head.error(&body))
     }

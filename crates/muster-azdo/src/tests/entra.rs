@@ -180,6 +180,42 @@ async fn an_application_that_is_refused_with_a_new_token_too_is_unauthorized() {
 }
 
 #[tokio::test]
+async fn a_token_is_replaced_before_a_refusal_is_doubted() {
+    // The first token has ended, the service slows everybody down.
+    let slow = ("retry-after", "1");
+    let ended = move |token: &str| match token {
+        "token-1" => answer(401, &[slow], ""),
+        _ => answer(200, &[slow], "{}"),
+    };
+    let world = World::start(ended).await;
+    world.call().await.unwrap();
+    assert_eq!(world.tokens_used(), ["token-1", "token-2"]);
+
+    let world = World::start(move |_| answer(401, &[slow], "")).await;
+    let error = world.call().await.unwrap_err();
+    assert!(matches!(error, CallError::Transient { .. }), "{error}");
+    assert_eq!(world.tokens_used(), ["token-1", "token-2"], "once and no more");
+    assert_eq!(world.fixture.gate.settled().len(), 2);
+}
+
+#[tokio::test]
+async fn what_entra_refuses_is_believed_however_slow_azure_devops_is() {
+    let count = Arc::new(AtomicU64::new(0));
+    let refusal = json!({"error": "invalid_client", "error_codes": [7_000_222]}).to_string();
+    let world = World::with_entra(
+        move |_| match count.fetch_add(1, Ordering::SeqCst) {
+            0 => token(1),
+            _ => answer(401, &[], refusal.clone()),
+        },
+        |_| answer(401, &[("retry-after", "1")], ""),
+    )
+    .await;
+    let error = world.call().await.unwrap_err();
+    let CallError::Unauthorized { reason, .. } = error else { panic!("{error}") };
+    assert_eq!(reason, UnauthorizedReason::ApplicationRefused);
+}
+
+#[tokio::test]
 async fn many_calls_at_once_ask_for_one_token() {
     let door = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&door);

@@ -13,6 +13,7 @@ mod service;
 mod simulator;
 mod simulator_library;
 mod simulator_organization;
+mod slowed_down;
 mod streaming;
 
 use crate::{Authorization, AzureDevOps, ClientOptions, Hosts, Session};

@@ -195,25 +195,6 @@ async fn the_ways_of_being_refused_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_401_is_not_believed_while_the_identity_is_throttled() {
-    let service = Service::start(|seen| async move {
-        let status = if seen.uri.path().contains("generalsettings") { 429 } else { 401 };
-        axum::http::Response::builder().status(status).body(Body::empty()).unwrap()
-    })
-    .await;
-    let fixture = Fixture::new(options(&service.url));
-    let session = fixture.background();
-    let refused =
-        async || variant(&session.authorized_resources(&organization(), PROJECT).await.unwrap_err());
-    assert_eq!(refused().await, "Unauthorized");
-    session.general_settings(&organization(), PROJECT).await.unwrap_err();
-    assert_eq!(refused().await, "Transient");
-    fixture.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(refused().await, "Unauthorized");
-    assert_eq!(fixture.gate.settled().len(), 4);
-}
-
-#[tokio::test]
 async fn errors_show_neither_secrets_nor_whole_bodies() {
     let encoded = STANDARD.encode(format!(":{TOKEN}"));
     let body =
