@@ -223,6 +223,16 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_a_pipeline_is_the_one_that_its_definition_names() {
+        for file in ["/deploy/release.yml", "ci.yaml", "/.azure/nightly build.yml"] {
+            let item = read(json!({"id": 7, "name": "x", "process": {"type": 2, "yamlFilename": file}}));
+            assert_eq!(item.properties.process, PipelineProcess::Yaml { file_name: file.to_owned() });
+        }
+        let silent = read(json!({"id": 7, "name": "x", "process": {"type": 2}})).properties.process;
+        assert_eq!(silent, PipelineProcess::Yaml { file_name: String::new() }, "no name is guessed");
+    }
+
+    #[test]
     fn only_a_repository_of_azure_repos_has_an_id_of_ours() {
         let id = "5febef5a-833d-4e14-b9c0-14cb638f91e6";
         let ours = read(json!({"id": 1, "name": "a", "repository": {"id": id, "type": "TfsGit"}}));

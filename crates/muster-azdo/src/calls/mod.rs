@@ -46,8 +46,12 @@ impl Session {
         page: PageRequest,
     ) -> Result<Page<W::Item>, CallError> {
         let answer = self.send(call.page(&page)).await?;
-        let token = answer.headers().get(CONTINUATION).and_then(|token| token.to_str().ok());
-        let continuation = token.filter(|token| !token.is_empty()).map(str::to_owned);
+        let token = answer.headers().get(CONTINUATION).map(|token| token.to_str().map(str::to_owned));
+        // Without it the page would pass for the last one.
+        let Ok(token) = token.transpose() else {
+            return Err(answer.unexpected("the token of the next page cannot be read"));
+        };
+        let continuation = token.filter(|token| !token.is_empty());
         if continuation.is_some() && continuation == page.continuation {
             return Err(answer.unexpected("the page leads to itself"));
         }

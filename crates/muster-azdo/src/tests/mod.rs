@@ -4,6 +4,7 @@ mod admission;
 mod calls;
 mod entra;
 mod gate;
+mod listings;
 mod log;
 mod organization_calls;
 mod outcomes;
@@ -15,6 +16,7 @@ mod simulator_library;
 mod simulator_organization;
 mod slowed_down;
 mod streaming;
+mod undocumented;
 
 use crate::{Authorization, AzureDevOps, ClientOptions, Hosts, Session};
 use chrono::{DateTime, Utc};
