@@ -132,7 +132,7 @@ async fn ask(pass: &mut Pass<'_>, resource: ProtectedResource, id: &str) -> Resu
     let subject = permission_subject(resource, id);
     match answer {
         Ok(access) => {
-            pass.document(Read::PipelinePermissions, &subject, &PipelineAccessDocument { access }, 1)
+            pass.document(Read::PipelinePermissions, &subject, &PipelineAccessDocument { access }, 1);
         }
         Err(reason) => pass.unknown_of(Read::PipelinePermissions, &subject, reason),
     }

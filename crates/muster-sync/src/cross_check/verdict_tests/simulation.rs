@@ -275,7 +275,7 @@ fn choices() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Draws without end, and not in a circle of the same few interleavings.
-fn endless(drawn: Vec<u8>) -> impl Iterator<Item = u8> {
+fn endless(drawn: &[u8]) -> impl Iterator<Item = u8> + use<> {
     let mut state =
         drawn.iter().fold(1_u64, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(*byte)));
     std::iter::repeat_with(move || {
@@ -291,7 +291,7 @@ proptest! {
     #[test]
     fn every_resource_is_judged_as_it_is(truth in truth(), drawn in choices(), workers in 1_usize..4) {
         let mut organization = Organization::new(truth);
-        organization.run(workers, &mut endless(drawn), false);
+        organization.run(workers, &mut endless(&drawn), false);
         organization.assert_true();
         for (position, resource) in TYPES.into_iter().enumerate() {
             let calls = organization.calls.get(&resource).copied().unwrap_or_default();
@@ -311,7 +311,7 @@ proptest! {
         truth in truth(), drawn in choices(), workers in 1_usize..4
     ) {
         let mut organization = Organization::new(truth);
-        let mut choices = endless(drawn);
+        let mut choices = endless(&drawn);
         organization.run(workers, &mut choices, false);
         let agreed = organization.document.checks();
         organization.today = 2;
@@ -341,7 +341,7 @@ proptest! {
         let none = sizes.iter().map(|sizes| sizes.map(|size| vec![false; size])).collect();
         let mut organization = Organization::new(Truth { lists, projects: none });
         for (number, (openness, drawn)) in days.into_iter().enumerate() {
-            let mut draw = endless(drawn.clone());
+            let mut draw = endless(&drawn);
             for open in organization.truth.projects.iter_mut().flatten().flatten() {
                 *open = draw.next().unwrap() % 4 < openness;
             }
@@ -354,7 +354,7 @@ proptest! {
     #[test]
     fn crashes_change_nothing_of_the_result(truth in truth(), drawn in choices(), workers in 1_usize..4) {
         let mut organization = Organization::new(truth);
-        organization.run(workers, &mut endless(drawn), true);
+        organization.run(workers, &mut endless(&drawn), true);
         organization.assert_true();
     }
 }
