@@ -25,7 +25,7 @@ const EVERY: [Read; 9] = [
 
 impl Case {
     async fn reading_key(&self, read: Read) -> ReadingKey {
-        let organizations = self.bench.store.inventory().organizations(self.connector).await.unwrap();
+        let organizations = self.bench.store.inventory().organizations(self.connector).await.expect("list");
         ReadingKey {
             connector_id: self.connector,
             organization_id: organizations[0].id,

@@ -243,7 +243,7 @@ async fn an_organization_that_is_taken_out_of_the_choice_leaves_nothing_behind()
     let expected = bench.truth().into_iter().filter(|row| row.1 == names[0].folded()).collect();
     tests::fleet::assert_same("what is left", &bench.assessments().await, &expected);
 
-    let other = bench.connect("other", &bench.simulator.pat().to_owned(), None, selected(&names[1..])).await;
+    let other = bench.connect("other", bench.simulator.pat(), None, selected(&names[1..])).await;
     bench.run_all().await;
     assert_eq!(accesses(&bench, other).await, [OrganizationAccess::Connected], "it may be had by another");
 }

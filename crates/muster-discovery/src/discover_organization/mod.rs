@@ -62,7 +62,7 @@ impl Handler for DiscoverOrganization {
         match run(&mut discovery).await {
             Ok(Turn::Done) => discovery.finish().await,
             Ok(Turn::SliceIsOver) => Ok(discovery.carry_on()),
-            Ok(Turn::MayNot(changes)) => Ok(Outcome::done(changes)),
+            Ok(Turn::MayNot(changes)) => Ok(Outcome::done(*changes)),
             Err(StepError::Handler(error)) => Err(error),
             Err(StepError::Call(error)) => discovery.end_with(error).await,
         }
@@ -86,7 +86,7 @@ enum Turn {
     /// The next slice goes on.
     SliceIsOver,
     /// The connector may not have the organization.
-    MayNot(Changes),
+    MayNot(Box<Changes>),
 }
 
 /// The steps that are still to be done, in order.
@@ -94,7 +94,7 @@ async fn run(discovery: &mut Discovery<'_>) -> Result<Turn, StepError> {
     if discovery.progress.organization_id.is_none()
         && let Some(refused) = identify::identify(discovery).await?
     {
-        return Ok(Turn::MayNot(refused));
+        return Ok(Turn::MayNot(Box::new(refused)));
     }
     discovery.learn_freshness().await?;
     let is_done = (discovery.progress.projects.is_complete || projects::list(discovery).await?)
