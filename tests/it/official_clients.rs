@@ -192,7 +192,7 @@ impl Expected {
             .expect("counts")
             .iter()
             .map(|(name, number)| {
-                (name.as_str(), usize::try_from(number.as_u64().expect("a number")).unwrap())
+                (name.as_str(), usize::try_from(number.as_u64().expect("a number")).expect("a count"))
             })
             .collect();
         let mut expected = self.0.clone();
