@@ -136,6 +136,10 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value}"))
 }
 
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("not a number: {value}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_configured_wrong_is_named_with_the_remedy() {
     let machine = Machine::new().await;
@@ -313,7 +317,7 @@ async fn look_at_inventory(machine: &Machine, organizations: &[String]) {
     assert_eq!(shown["name"], repositories[0]["name"]);
     let of_project = ["repository", "list", "--project", project, "--organization", organization];
     let of_project = machine.json(&of_project).await;
-    assert_eq!(array(&of_project).len() as u64, projects[0]["resources"]["repository"].as_u64().unwrap());
+    assert_eq!(array(&of_project).len() as u64, number(&projects[0]["resources"]["repository"]));
     let disabled = machine.json(&["repository", "list", "--disabled", "true"]).await;
     let enabled = machine.json(&["repository", "list", "--disabled", "false"]).await;
     assert_eq!(array(&disabled).len() + array(&enabled).len(), 30);
@@ -341,7 +345,7 @@ async fn look_at_recommendations(machine: &Machine) {
     assert!(array(&machine.json(&["recommendation", "list", "--since", "2999-01-01"]).await).is_empty());
     let shown = machine.json(&["recommendation", "show", text(&of_repositories[0]["assessmentKey"])]).await;
     assert!(!array(&shown["remediation"]).is_empty() && !array(&shown["reads"]).is_empty(), "{shown}");
-    let judged: u64 = shown["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    let judged: u64 = shown["counts"].as_object().expect("counts").values().map(number).sum();
     assert_eq!(judged, count(&by_title) as u64);
     machine.fails(&["recommendation", "show", "no such title"], 3, &["no such title", title]).await;
     machine.fails(&["recommendation", "list", "--fail-on", "low"], 10, &["--fail-on"]).await;
@@ -353,7 +357,7 @@ async fn look_at_jobs(machine: &Machine) {
     let id = text(&done[0]["id"]);
     let shown = machine.json(&["job", "show", id]).await;
     assert_eq!(shown["kind"], "project.sync");
-    assert!(shown["maxAttempts"].as_u64().unwrap() > 0 && shown["cause"].is_string(), "{shown}");
+    assert!(number(&shown["maxAttempts"]) > 0 && shown["cause"].is_string(), "{shown}");
     assert!(array(&machine.json(&["job", "list", "--waiting-reason", "throttled"]).await).is_empty());
     machine.fails(&["job", "show", NO_JOB], 3, &[NO_JOB, "muster job list"]).await;
     machine.fails(&["job", "retry", NO_JOB], 3, &[NO_JOB]).await;
@@ -372,7 +376,7 @@ async fn look_at_cost_and_health(machine: &Machine) {
     assert!(!array(&budget).is_empty());
     machine.fails(&["budget", "--watch=x"], 2, &["--watch"]).await;
     let cost = machine.json(&["cost", "--connector", "contoso"]).await;
-    assert!(cost["calls"].as_u64().unwrap() <= cost["boundCalls"].as_u64().unwrap(), "{cost}");
+    assert!(number(&cost["calls"]) <= number(&cost["boundCalls"]), "{cost}");
     assert!(array(&cost["byRead"]).iter().any(|line| line["isLearnt"] == true), "{cost}");
     assert_eq!(cost["access"]["serviceEndpoints"]["state"], "granted", "{cost}");
     machine.fails(&["cost", "--connector", "nobody"], 3, &["nobody"]).await;

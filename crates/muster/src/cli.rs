@@ -47,7 +47,7 @@ pub(crate) struct Global {
     /// How data is printed.
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Format,
-    /// No colours; NO_COLOR in the environment does the same.
+    /// No colours; `NO_COLOR` in the environment does the same.
     #[arg(long, global = true)]
     no_color: bool,
 }

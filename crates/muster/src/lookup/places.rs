@@ -76,17 +76,17 @@ pub(crate) async fn project(
 ) -> Result<ProjectPlace, Failed> {
     let places = organizations(store, connector, organization).await?;
     let found = projects(store, &places, name).await?;
-    let candidates = found
+    let candidates: Vec<String> = found
         .iter()
         .map(|found| format!("{} in {}", found.project.id, describe_organization(&found.place)))
         .collect();
-    one(found, candidates, name, "projects", "give --organization, --connector or the id")
+    one(found, &candidates, name, "projects", "give --organization, --connector or the id")
 }
 
 /// The only one of what was found; several are refused with the candidates.
 pub(crate) fn one<T>(
     mut found: Vec<T>,
-    candidates: Vec<String>,
+    candidates: &[String],
     name: &str,
     what: &str,
     remedy: &str,
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn several_candidates_are_named_with_the_remedy() {
         let pick = |found: Vec<u32>| {
-            let candidates = found.iter().map(|id| format!("candidate-{id}")).collect();
-            one(found, candidates, "shop", "projects", "give --organization")
+            let candidates: Vec<String> = found.iter().map(|id| format!("candidate-{id}")).collect();
+            one(found, &candidates, "shop", "projects", "give --organization")
         };
         assert_eq!(pick(vec![7]).unwrap(), 7);
         assert_eq!(pick(Vec::new()).unwrap_err().exit, Exit::NotFound);

@@ -24,6 +24,10 @@ pub(crate) struct Fields(Vec<Field>);
 
 impl Fields {
     /// Adds a line.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a line reads better without a reference before its value"
+    )]
     pub(crate) fn add(&mut self, name: &str, value: impl ToString) -> &mut Self {
         self.0.push(Field { name: name.to_owned(), value: value.to_string() });
         self

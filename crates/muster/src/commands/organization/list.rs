@@ -98,7 +98,8 @@ pub(super) async fn rows(session: &Session, selection: &Selection) -> Result<Vec
         for view in store.inventory().browse(&filter).await?.resources {
             let name = OrganizationName::new(view.organization.clone());
             let standing = standings.iter().position(|standing| standing.organization == name);
-            let mut row = Shown::of(connector, standing.map(|index| standings.remove(index)));
+            let standing = standing.map(|index| standings.remove(index));
+            let mut row = Shown::of(connector, standing.as_ref());
             row.found(&view, &counts);
             let readings = store.inventory().reading_views(connector.id, row.id(&view), None).await?;
             let reads = read_states(&readings);
@@ -108,7 +109,7 @@ pub(super) async fn rows(session: &Session, selection: &Selection) -> Result<Vec
             rows.push(row);
         }
         if selection.presence.is_empty() {
-            rows.extend(standings.into_iter().map(|standing| Shown::of(connector, Some(standing))));
+            rows.extend(standings.iter().map(|standing| Shown::of(connector, Some(standing))));
         }
     }
     narrow(rows, selection)
@@ -136,7 +137,7 @@ fn narrow(mut rows: Vec<Shown>, selection: &Selection) -> Result<Vec<Shown>, Fai
 fn compare(key: Key, left: &Shown, right: &Shown) -> Ordering {
     let by = match key {
         Key::Name => Ordering::Equal,
-        Key::Access => left.access_text().cmp(&right.access_text()),
+        Key::Access => left.access_text().cmp(right.access_text()),
         Key::Projects => left.projects.cmp(&right.projects),
         Key::Repositories => left.repositories.cmp(&right.repositories),
         Key::Unhealthy => left.unhealthy().cmp(&right.unhealthy()),
@@ -186,19 +187,19 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    fn of(connector: &Connector, standing: Option<OrganizationStanding>) -> Self {
-        let access = standing.as_ref().map(|standing| standing.access);
-        let name = standing.as_ref().map_or("", |standing| standing.organization.as_str());
+    fn of(connector: &Connector, standing: Option<&OrganizationStanding>) -> Self {
+        let access = standing.map(|standing| standing.access);
+        let name = standing.map_or("", |standing| standing.organization.as_str());
         Self {
             name: OrganizationName::new(name),
-            organization_id: standing.as_ref().and_then(|standing| standing.organization_id),
+            organization_id: standing.and_then(|standing| standing.organization_id),
             connector: connector.name.clone(),
             connector_id: connector.id,
             access,
             onboarding_state: access.map(OrganizationAccess::onboarding_state),
-            reason: standing.as_ref().and_then(|standing| standing.reason.clone()),
-            access_since: standing.as_ref().map(|standing| standing.since),
-            checked_at: standing.as_ref().map(|standing| standing.checked_at),
+            reason: standing.and_then(|standing| standing.reason.clone()),
+            access_since: standing.map(|standing| standing.since),
+            checked_at: standing.map(|standing| standing.checked_at),
             tenant_id: None,
             web_url: None,
             presence: None,
@@ -291,7 +292,7 @@ pub(super) mod tests {
             since: DateTime::UNIX_EPOCH,
             checked_at: DateTime::UNIX_EPOCH,
         };
-        Shown::of(&connector(OrganizationsChoice::AllExistingAndFuture), Some(standing))
+        Shown::of(&connector(OrganizationsChoice::AllExistingAndFuture), Some(&standing))
     }
 
     #[test]

@@ -42,10 +42,10 @@ impl Show {
                 ..Selection::default()
             };
             let found = rows(session, &selection).await?;
-            let candidates =
+            let candidates: Vec<String> =
                 found.iter().map(|row| format!("{} of connector {}", row.name, row.connector)).collect();
             let organization =
-                lookup::one(found, candidates, &self.organization, "organizations", "give --connector")?;
+                lookup::one(found, &candidates, &self.organization, "organizations", "give --connector")?;
             let document = Document::of(session, organization).await?;
             match global.output {
                 Format::Json => print_json(&document),

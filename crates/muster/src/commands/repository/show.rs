@@ -80,7 +80,7 @@ impl Show {
                 self.repository, self.repository
             )));
         }
-        let candidates = found
+        let candidates: Vec<String> = found
             .iter()
             .map(|view| {
                 let project = view.project.as_deref().unwrap_or("-");
@@ -91,7 +91,7 @@ impl Show {
             })
             .collect();
         let remedy = "give --project, --organization, --connector or the id";
-        lookup::one(found, candidates, &self.repository, "repositories", remedy)
+        lookup::one(found, &candidates, &self.repository, "repositories", remedy)
     }
 }
 
