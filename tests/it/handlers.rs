@@ -2,6 +2,7 @@
 
 use muster_azdo_sim::{AuthorizedResourcesMode, SimulatorOptions};
 use muster_domain::assessment::AssessmentState;
+use muster_domain::connector::ConnectorState;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::read::{Read, ReadScope, UnknownReason};
 use muster_domain::resource::ResourceKind;
@@ -11,6 +12,7 @@ use muster_store::assessments::AssessmentFilter;
 use muster_store::changes::{Changes, ReadingKind};
 use serde_json::json;
 use tests::fleet::assert_same;
+use tests::waiting::PATIENT;
 use tests::workbench::Workbench;
 use uuid::Uuid;
 
@@ -92,6 +94,28 @@ async fn a_refused_credential_needs_a_person() {
     let error = bench.run_once(JobKind::ProjectSync, subject).await.unwrap_err();
     assert!(matches!(error, HandlerError::NeedsAuth { .. }), "{error}");
     assert!(!error.to_string().contains(bench.simulator.pat()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_after_throttling_stops_no_connector() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let (organization, project) = bench.projects().await.remove(0);
+    let subject = JobSubject::project(bench.connector().await.id, organization, project);
+    let refused = json!({ "answer": "unauthorized" });
+    break_route(&bench, "serviceEndpoints", 1, &refused);
+    let error = bench.run_once(JobKind::ProjectSync, subject.clone()).await.unwrap_err();
+    assert!(matches!(error, HandlerError::NeedsAuth { .. }), "believed where nothing was throttled: {error}");
+
+    // A good answer that asks for a pause, and a refusal on the next pass.
+    break_route(&bench, "generalSettings", 1, &json!({ "headers": { "Retry-After": "1" } }));
+    bench.run_once(JobKind::ProjectSync, subject.clone()).await.unwrap();
+    break_route(&bench, "serviceEndpoints", 1, &refused);
+    let before = bench.simulator.stats().requests["serviceEndpoints"];
+    bench.ask(JobKind::ProjectSync, subject).await;
+    bench.run_workers(1, PATIENT).await;
+    assert_eq!(bench.simulator.stats().requests["serviceEndpoints"], before + 2, "refused, and read again");
+    assert_eq!(bench.connector().await.state, ConnectorState::Active);
 }
 
 #[tokio::test(flavor = "multi_thread")]

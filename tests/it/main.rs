@@ -16,7 +16,7 @@ mod harness;
 mod inventory_truth;
 /// Who may depend on whom: the table of `crates/README.md`, held by the manifests.
 mod layering;
-/// The map of the crates, the crate READMEs and the change log are true.
+/// The map of the crates, the crate READMEs, the list of traps and the change log are true.
 mod map;
 /// The official Python and Node clients walk the simulator.
 mod official_clients;

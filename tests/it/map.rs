@@ -1,6 +1,7 @@
-//! The map of the crates, the crate READMEs and the change log are true.
+//! The map of the crates, the crate READMEs, the list of traps and the change log are true.
 
-use crate::workspace::{members, none, root};
+use crate::scanner::{code, occurrences};
+use crate::workspace::{members, none, root, sources};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("read {path}: {error}"))
@@ -32,6 +33,31 @@ fn every_readme_is_its_crates_documentation() {
             let text = std::fs::read_to_string(folder.join(file));
             if text.is_ok_and(|text| !text.contains(includes)) {
                 complaints.push(format!("{}/{file} does not include the README", member.folder.display()));
+            }
+        }
+    }
+    none(&complaints);
+}
+
+#[test]
+fn every_trap_has_a_test() {
+    let guide = read("tests/README.md");
+    let section = guide.lines().skip_while(|line| *line != "## Traps that others fell into").skip(1);
+    let section = section.take_while(|line| !line.starts_with("## "));
+    let rows: Vec<_> = section.filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 10, "the table of traps in tests/README.md: {rows:?}");
+    let code: Vec<_> = sources(&["rs"]).into_iter().map(|source| code(&source.text)).collect();
+    let mut complaints = Vec::new();
+    for row in rows {
+        let (_, tests) = row.trim_end_matches([' ', '|']).rsplit_once(" | ").expect("two columns");
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            complaints.push(format!("no test: {row}"));
+        }
+        for name in names {
+            let needle = format!("fn {name}(");
+            if !code.iter().any(|code| !occurrences(code, &needle).is_empty()) {
+                complaints.push(format!("no such test: {name}"));
             }
         }
     }
