@@ -59,7 +59,8 @@ impl RefusalBody {
 /// What may be shown of `text`: without markup, mail addresses and anything like a token, on one line, cut.
 pub(crate) fn excerpt(text: &str, authorization: &Authorization) -> String {
     let text = authorization.redact(text);
-    let words: Vec<String> = without_markup(&text).split_whitespace().map(redact_word).collect();
+    let words: Vec<String> =
+        without_controls(&without_markup(&text)).split_whitespace().map(redact_word).collect();
     cut(words.join(" "))
 }
 
@@ -79,6 +80,16 @@ fn without_markup(text: &str) -> String {
             other => other,
         })
         .collect()
+}
+
+/// Signs that are no text: control signs (a terminal takes an escape sequence for a command), and those that turn the
+/// direction of writing around (Unicode Standard Annex 9), by which a line can be made to say something else.
+fn without_controls(text: &str) -> String {
+    let is_no_text = |sign: char| {
+        sign.is_control()
+            || matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|sign| if is_no_text(sign) { ' ' } else { sign }).collect()
 }
 
 fn redact_word(word: &str) -> String {
@@ -138,6 +149,14 @@ mod tests {
         let shown = RefusalBody::parse(page.as_bytes()).excerpt(&token());
         assert!(shown.starts_with("Busy word word"), "{shown}");
         assert_eq!(shown.chars().count(), LONGEST_EXCERPT + 1);
+    }
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        let text = "TF1:\u{1b}[2J\u{1b}]0;title\u{7} so\u{9b}31m\u{202e}desrever\r\nsecond\u{0}line";
+        let shown = excerpt(text, &token());
+        assert!(!shown.chars().any(|sign| sign.is_control() || sign == '\u{202e}'), "{shown:?}");
+        assert_eq!(shown, "TF1: [2J ]0;title so 31m desrever second line");
     }
 
     #[test]
