@@ -151,8 +151,12 @@ impl Call {
         self
     }
 
-    /// Where it goes; `None` when there can be no such organization.
+    /// Where it goes; `None` when there can be no such organization or resource.
     pub(crate) fn url(&self, urls: &BaseUrls) -> Option<Url> {
+        // An id of dots would lead out of the path that it ends: every URL library resolves them.
+        if self.path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return None;
+        }
         let base = urls.of_service(self.host, self.target.organization.as_ref())?;
         let mut url = Url::parse(&format!("{base}/{}", self.path)).ok()?;
         if !self.query.is_empty() {
@@ -166,6 +170,7 @@ impl Call {
 mod tests {
     use super::*;
     use crate::hosts::Hosts;
+    use muster_domain::snapshot::encode_path_segment;
     use uuid::uuid;
 
     fn url(call: &Call) -> String {
@@ -206,6 +211,43 @@ mod tests {
             .on(ServiceHost::Entitlements)
             .without_version();
         assert_eq!(url(&catalog), "https://vsaex.dev.azure.com/_apis/EnterpriseCatalog/Organizations");
+    }
+
+    #[test]
+    fn neither_name_nor_id_leads_elsewhere() {
+        let urls = BaseUrls::of(&Hosts::Cloud).unwrap();
+        let path = |id: &str| format!("_apis/things/{}", encode_path_segment(id));
+        let host_and_depth = |url: &Url| {
+            (url.host_str().unwrap().to_owned(), url.path_segments().unwrap().count(), url.query().is_some())
+        };
+        let usual = Call::in_organization(Read::RoleAssignments, &OrganizationName::new("a"), &path("b"));
+        let usual = host_and_depth(&usual.url(&urls).unwrap());
+        for hostile in [
+            "../../evil",
+            "..%2f..",
+            "%2e%2e",
+            "//evil.example/x",
+            "\\\\evil.example",
+            "@evil.example",
+            ":443@evil.example",
+            "a?b=c",
+            "a#b",
+            "a;b",
+            "a\r\nhost: evil.example",
+            "a\tb",
+            "\u{ff0e}\u{ff0e}",
+        ] {
+            let name = OrganizationName::new(hostile);
+            let call = Call::in_organization(Read::RoleAssignments, &name, &path(hostile));
+            let url = call.url(&urls).unwrap();
+            assert_eq!(host_and_depth(&url), usual, "{hostile:?}: {url}");
+        }
+        for dots in [".", ".."] {
+            let call = Call::in_organization(Read::RoleAssignments, &OrganizationName::new("a"), &path(dots));
+            assert_eq!(call.url(&urls), None, "{dots}");
+            let call = Call::in_organization(Read::RoleAssignments, &OrganizationName::new(dots), &path("b"));
+            assert_eq!(call.url(&urls), None, "{dots}");
+        }
     }
 
     #[test]
