@@ -25,11 +25,6 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// Whether another one can be asked for, should the service refuse this one.
-    pub(crate) fn is_replaceable(&self) -> bool {
-        self.serial.is_some()
-    }
-
     /// The same, not to be replaced any more: what is refused now is refused for the call.
     pub(crate) fn last(self) -> Self {
         Self { serial: None, ..self }
@@ -55,13 +50,18 @@ impl Authorization {
         }
     }
 
+    /// Whether another proof can be asked for, should the service refuse this one.
+    pub(crate) fn can_replace(&self, proof: &Proof) -> bool {
+        match (self, proof.serial) {
+            (Self::Application(tokens), Some(serial)) => tokens.can_replace(serial),
+            _ => false,
+        }
+    }
+
     /// Notes that the service refused `proof`. True where the next one is another one.
     pub(crate) fn refuse(&self, proof: &Proof) -> bool {
         match (self, proof.serial) {
-            (Self::Application(tokens), Some(serial)) => {
-                tokens.refuse(serial);
-                true
-            }
+            (Self::Application(tokens), Some(serial)) => tokens.refuse(serial),
             _ => false,
         }
     }

@@ -33,7 +33,7 @@ impl Session {
     /// When there is no leave for it, no answer, or one of no use.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
         let Some(url) = call.url(&self.client.inner.urls) else {
-            let detail = "no organization can have this name".to_owned();
+            let detail = "no organization or resource can have this name".to_owned();
             return Err(CallError::NotFound { call: call.target, detail });
         };
         let proof = self.proof(&call).await?;
@@ -143,7 +143,7 @@ impl Session {
         }
         self.lane.note(&head.signals, now);
         // A token that can be replaced is replaced first: it may have ended meanwhile.
-        head.doubts_refusal = !proof.is_replaceable() && self.lane.is_in_throttled_phase(now);
+        head.doubts_refusal = !self.authorization.can_replace(proof) && self.lane.is_in_throttled_phase(now);
         reservation.settle(Some(head.signals)).await;
         Err(head.error(&body))
     }

@@ -20,6 +20,10 @@ const REFRESH_AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// Pause between two attempts to renew a token that still works.
 const RENEWAL_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
+/// Shortest time between two tokens that replace refused ones. An organization that does not know the application refuses
+/// every token; without this pause each call to it would cost a good one.
+const REPLACEMENT_PAUSE: TimeDelta = TimeDelta::seconds(30);
+
 /// The tokens of an application. Cheap to clone; clones share them. `Debug` shows no secret.
 #[derive(Clone)]
 pub struct ApplicationTokens {
@@ -47,6 +51,8 @@ struct Held {
     failure: Option<TokenError>,
     /// No request before this moment.
     not_before: Option<DateTime<Utc>>,
+    /// When a refused token was dropped last.
+    dropped_at: Option<DateTime<Utc>>,
 }
 
 /// A token.
@@ -99,12 +105,28 @@ impl ApplicationTokens {
         self.renew().await
     }
 
-    /// The service does not take the token with that number: it is held no longer.
-    pub(crate) fn refuse(&self, serial: u64) {
+    /// Whether another token than the one with that number can be had now.
+    pub(crate) fn can_replace(&self, serial: u64) -> bool {
+        self.is_replaceable(&self.held(), serial)
+    }
+
+    /// The service does not take the token with that number: it is held no longer, if another one can be had. True
+    /// where the next one is another one.
+    pub(crate) fn refuse(&self, serial: u64) -> bool {
         let mut held = self.held();
-        if held.token.as_ref().is_some_and(|token| token.serial == serial) {
-            held.token = None;
+        if !self.is_replaceable(&held, serial) {
+            return false;
         }
+        if held.token.as_ref().is_some_and(|token| token.serial == serial) {
+            (held.token, held.dropped_at) = (None, Some(self.inner.clock.now()));
+        }
+        true
+    }
+
+    fn is_replaceable(&self, held: &Held, serial: u64) -> bool {
+        let is_held = held.token.as_ref().is_some_and(|token| token.serial == serial);
+        let pauses = || held.dropped_at.is_some_and(|then| self.inner.clock.now() - then < REPLACEMENT_PAUSE);
+        !is_held || !pauses()
     }
 
     /// `text` without the secret, in its plain and its encoded form, and without the token.

@@ -180,6 +180,19 @@ async fn an_application_that_is_refused_with_a_new_token_too_is_unauthorized() {
 }
 
 #[tokio::test]
+async fn an_organization_that_admits_no_token_does_not_cost_one_with_each_call() {
+    let world = World::start(|_| answer(401, &[], "")).await;
+    for _ in 0..10 {
+        assert!(matches!(world.call().await, Err(CallError::Unauthorized { .. })));
+    }
+    assert_eq!(world.token_requests(), 2, "one, and one that replaced it");
+    assert_eq!(world.tokens_used().len(), 11);
+    world.fixture.clock.advance(TimeDelta::seconds(30));
+    world.call().await.unwrap_err();
+    assert_eq!(world.token_requests(), 3, "later another one is tried again");
+}
+
+#[tokio::test]
 async fn a_token_is_replaced_before_a_refusal_is_doubted() {
     // The first token has ended, the service slows everybody down.
     let slow = ("retry-after", "1");
@@ -195,7 +208,10 @@ async fn a_token_is_replaced_before_a_refusal_is_doubted() {
     let error = world.call().await.unwrap_err();
     assert!(matches!(error, CallError::Transient { .. }), "{error}");
     assert_eq!(world.tokens_used(), ["token-1", "token-2"], "once and no more");
-    assert_eq!(world.fixture.gate.settled().len(), 2);
+    let error = world.call().await.unwrap_err();
+    assert!(matches!(error, CallError::Transient { .. }), "doubted although no token can be had: {error}");
+    assert_eq!(world.token_requests(), 2);
+    assert_eq!(world.fixture.gate.settled().len(), 3);
 }
 
 #[tokio::test]
@@ -213,6 +229,19 @@ async fn what_entra_refuses_is_believed_however_slow_azure_devops_is() {
     let error = world.call().await.unwrap_err();
     let CallError::Unauthorized { reason, .. } = error else { panic!("{error}") };
     assert_eq!(reason, UnauthorizedReason::ApplicationRefused);
+}
+
+#[tokio::test]
+async fn a_redirect_of_entra_is_not_followed() {
+    let elsewhere =
+        Service::json(json!({"access_token": "t", "expires_in": 60, "token_type": "Bearer"})).await;
+    for status in [301, 302, 307, 308] {
+        let location = format!("{}/token", elsewhere.url);
+        let world = World::with_entra(move |_| answer(status, &[("location", &location)], ""), good).await;
+        let error = world.call().await.unwrap_err();
+        assert!(matches!(error, CallError::Unexpected { .. }), "{status}: {error}");
+    }
+    assert!(elsewhere.requests().is_empty(), "the secret went to another host");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ async fn answering(body: &Value) -> (Service, Fixture) {
 }
 
 #[track_caller]
-fn assert_no_answer<T: std::fmt::Debug>(outcome: Result<T, CallError>) {
+fn assert_no_answer<T: std::fmt::Debug>(outcome: &Result<T, CallError>) {
     assert!(matches!(outcome, Err(CallError::Unexpected { .. })), "{outcome:?}");
 }
 
@@ -71,16 +71,16 @@ async fn a_misspelt_key_is_not_told_rather_than_off() {
 async fn an_undocumented_answer_under_another_name_is_no_answer() {
     let moved = page("ms.vss-admin-web.orgnization-policies-data-provider", &json!({}));
     let (_service, fixture) = answering(&moved).await;
-    assert_no_answer(fixture.background().organization_policies(&organization()).await);
+    assert_no_answer(&fixture.background().organization_policies(&organization()).await);
     let moved = json!({"dataProviders": {"ms.vss-build-web.pipelines-settings-data-provider": {}}});
     let (_service, fixture) = answering(&moved).await;
-    assert_no_answer(fixture.background().organization_pipeline_settings(&organization()).await);
+    assert_no_answer(&fixture.background().organization_pipeline_settings(&organization()).await);
     let csv = ("content-type", "text/csv");
     let service = Service::answering(200, &[csv], "Organisation Id,Organisation Name\r\n1,Contoso\r\n").await;
     let fixture = Fixture::new(options(&service.url));
-    assert_no_answer(fixture.background().enterprise_catalog(TenantId(Uuid::nil())).await);
+    assert_no_answer(&fixture.background().enterprise_catalog(TenantId(Uuid::nil())).await);
     let service = Service::answering(200, &[JSON], "[]").await;
     let fixture = Fixture::new(options(&service.url));
-    assert_no_answer(fixture.background().organization_policies(&organization()).await);
-    assert_no_answer(fixture.background().organization_pipeline_settings(&organization()).await);
+    assert_no_answer(&fixture.background().organization_policies(&organization()).await);
+    assert_no_answer(&fixture.background().organization_pipeline_settings(&organization()).await);
 }
