@@ -63,8 +63,13 @@ impl Lane {
         let delayed = signals.delay.is_some_and(|delay| delay > Duration::ZERO);
         let nothing_left = signals.remaining_tstu.is_some_and(|remaining| remaining <= 0.0);
         if signals.blocked || delayed || nothing_left || signals.retry_after.is_some() {
-            *self.throttled_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+            self.note_pause(now);
         }
+    }
+
+    /// Remembers that the identity pauses because the service asked for it, this process or another one.
+    pub(crate) fn note_pause(&self, now: DateTime<Utc>) {
+        *self.throttled_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Whether this identity was slowed down in the last few minutes.

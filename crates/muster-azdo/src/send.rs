@@ -76,8 +76,12 @@ impl Session {
             let in_flight = self.lane.enter(self.class).await;
             match inner.gate.reserve(&self.identity, call.read, self.class).await {
                 Ok(Ok(grant)) => return Ok((in_flight, Reservation::new(inner.gate.clone(), grant))),
-                Ok(Err(NoRoom { retry_at, .. })) => {
-                    let wait = (retry_at - inner.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
+                Ok(Err(NoRoom { retry_at, paused })) => {
+                    let now = inner.clock.now();
+                    if paused {
+                        self.lane.note_pause(now);
+                    }
+                    let wait = (retry_at - now).to_std().unwrap_or_default().max(SHORTEST_WAIT);
                     waited += wait;
                     if waited > inner.options.short_wait {
                         tracing::debug!(until = %retry_at, "no room in the consumption budget");

@@ -1,14 +1,15 @@
 //! What the service says about consumption on any answer, and that refusals are not believed while it slows an identity
 //! down.
 
+use super::gate::FakeGate;
 use super::service::{HTML, JSON, Seen, Service};
-use super::{Fixture, PROJECT, TOKEN, options, organization};
+use super::{Fixture, PROJECT, TOKEN, now, options, organization};
 use crate::{Authorization, CallError, Session, UnauthorizedReason};
 use axum::body::Body;
 use axum::http::Response;
 use chrono::TimeDelta;
 use muster_domain::IdentityKey;
-use muster_domain::budget::{ConsumptionClass, ThrottleSignals};
+use muster_domain::budget::{ConsumptionClass, NoRoom, ThrottleSignals};
 use std::time::Duration;
 
 /// Status, headers and body of an answer.
@@ -106,6 +107,22 @@ async fn a_page_to_sign_in_is_doubted_as_a_401_is() {
     assert_doubted(&refusal(&session).await, 203);
     fixture.clock.advance(TimeDelta::minutes(5));
     assert_believed(&refusal(&session).await);
+}
+
+#[tokio::test]
+async fn a_pause_that_another_process_was_asked_for_counts_too() {
+    let service = answering((200, &[JSON], "{}"), UNAUTHORIZED).await;
+    for paused in [true, false] {
+        let retry_at = now() + TimeDelta::milliseconds(30);
+        let gate = FakeGate::refusing([Ok(NoRoom { retry_at, paused })]);
+        let fixture = Fixture::with_gate(options(&service.url), gate);
+        let error = refusal(&fixture.background()).await;
+        if paused {
+            assert_doubted(&error, 401);
+        } else {
+            assert_believed(&error);
+        }
+    }
 }
 
 #[tokio::test]
