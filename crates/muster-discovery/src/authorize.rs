@@ -1,7 +1,7 @@
 //! `connector.authorize`: proves the credential, learns whom it acts as, then has the organizations discovered.
 
-use crate::follow_up::priority_of;
 use crate::organization_access::{Organizations, organizations_of};
+use crate::priority::priority_of;
 use crate::settings::DiscoverySettings;
 use crate::standing::Refusals;
 use crate::work::Work;

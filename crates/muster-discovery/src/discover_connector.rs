@@ -2,8 +2,8 @@
 //! not ask for any more.
 
 use crate::absence::{Part, set_presence};
-use crate::follow_up::priority_of;
 use crate::organization_access::{AskedOrganization, Organizations, organizations_of};
+use crate::priority::priority_of;
 use crate::settings::DiscoverySettings;
 use crate::work::Work;
 use async_trait::async_trait;

@@ -1,13 +1,11 @@
-//! Which organizations a connector asks for, and whether it may have them.
+//! Which organizations a connector asks for, and whether they know its credential.
 
 use crate::step::StepError;
 use crate::work::Work;
-use muster_azdo::{CallError, ConnectionData};
+use muster_azdo::CallError;
 use muster_domain::connector::{OrganizationAccess, OrganizationsChoice};
-use muster_domain::credential::CredentialKind;
 use muster_domain::read::Read;
-use muster_domain::{OrganizationId, OrganizationName, TenantId};
-use muster_runtime::HandlerError;
+use muster_domain::{OrganizationId, OrganizationName};
 
 /// The organizations that a connector asks for.
 pub(crate) enum Organizations {
@@ -84,7 +82,7 @@ async fn catalog(work: &Work<'_>) -> Result<Result<Vec<AskedOrganization>, Strin
     if !work.settings.is_on(read) {
         return Ok(Err("the catalogue of the tenant's organizations is switched off".to_owned()));
     }
-    let Some(tenant) = tenant_of(work) else {
+    let Some(tenant) = work.connector.tenant_id.or(work.credential.kind.tenant_id()) else {
         return Ok(Err("no tenant is known whose organizations could be listed".to_owned()));
     };
     match work.session.enterprise_catalog(tenant).await {
@@ -111,65 +109,6 @@ async fn catalog(work: &Work<'_>) -> Result<Result<Vec<AskedOrganization>, Strin
             tracing::info!(read = %read, error = %error, "the catalogue of the tenant gives nothing");
             Ok(Err(format!("the catalogue of tenant {tenant} gives nothing ({error})")))
         }
-    }
-}
-
-/// The tenant of the connector, else that of the application behind the credential.
-fn tenant_of(work: &Work<'_>) -> Option<TenantId> {
-    work.connector.tenant_id.or(match work.credential.kind {
-        CredentialKind::ClientSecret { tenant_id, .. } => Some(tenant_id),
-        CredentialKind::PersonalAccessToken => None,
-    })
-}
-
-/// Whether a connector may have an organization.
-pub(crate) enum Ownership {
-    /// It may.
-    Free,
-    /// Another connector has it, and which, for people.
-    ClaimedElsewhere(String),
-    /// It belongs to another tenant, for people.
-    OtherTenant(String),
-}
-
-impl Ownership {
-    /// How the organization stands, and why, where the connector may not have it.
-    pub(crate) fn refusal(self) -> Option<(OrganizationAccess, String)> {
-        match self {
-            Self::Free => None,
-            Self::ClaimedElsewhere(reason) => Some((OrganizationAccess::ClaimedElsewhere, reason)),
-            Self::OtherTenant(reason) => Some((OrganizationAccess::OtherTenant, reason)),
-        }
-    }
-}
-
-/// Asks whether the connector may have the organization that `data` describes.
-pub(crate) async fn ownership(
-    work: &Work<'_>,
-    organization: &OrganizationName,
-    data: &ConnectionData,
-) -> Result<Ownership, HandlerError> {
-    if let (Some(wanted), Some(found)) = (work.connector.tenant_id, data.tenant_id)
-        && wanted != found
-    {
-        return Ok(Ownership::OtherTenant(format!(
-            "organization {organization} belongs to tenant {found}, the connector to tenant {wanted}: connect it from \
-             a subscription of its own tenant, or link the organization to the connector's tenant"
-        )));
-    }
-    let store = work.slice.store();
-    match store.inventory().claimed_by(data.organization_id).await? {
-        Some(owner) if owner != work.connector.id => {
-            let name = match store.connectors().get(owner).await? {
-                Some(owner) => owner.name,
-                None => owner.to_string(),
-            };
-            Ok(Ownership::ClaimedElsewhere(format!(
-                "organization {organization} belongs to the connector {name}: remove it there first, an organization \
-                 can be connected once"
-            )))
-        }
-        Some(_) | None => Ok(Ownership::Free),
     }
 }
 

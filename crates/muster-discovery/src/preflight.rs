@@ -1,7 +1,8 @@
 //! `connector.preflight`: looks again at a connector that waits for a right or an owner.
 
-use crate::follow_up::priority_of;
-use crate::organization_access::{Organizations, organizations_of, ownership};
+use crate::organization_access::{Organizations, organizations_of};
+use crate::ownership::ownership;
+use crate::priority::priority_of;
 use crate::settings::DiscoverySettings;
 use crate::standing::Refusals;
 use crate::step::StepError;
@@ -72,7 +73,7 @@ async fn is_readable(
             return Ok(false);
         }
     };
-    let ownership = ownership(work, organization, &data).await?;
+    let ownership = ownership(work.slice.store(), work.claimant(), organization, &data).await?;
     if refusals.note_owner(work, organization, data.organization_id, ownership) {
         return Ok(false);
     }

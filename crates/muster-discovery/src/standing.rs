@@ -1,26 +1,11 @@
 //! What organizations that could not be read say about themselves, and together about the credential.
 
-use crate::organization_access::Ownership;
+use crate::ownership::Ownership;
 use crate::work::Work;
 use muster_azdo::CallError;
-use muster_domain::connector::OrganizationAccess;
 use muster_domain::{OrganizationId, OrganizationName};
 use muster_runtime::{HandlerError, Outcome};
 use muster_store::changes::{Changes, OrganizationWrite};
-
-/// How an organization stands after a call that failed; `None` where the failure says nothing about it.
-pub(crate) fn access_after(error: &CallError) -> Option<OrganizationAccess> {
-    match error {
-        CallError::Unauthorized { .. } | CallError::Forbidden { .. } => Some(OrganizationAccess::Refused),
-        CallError::NotFound { .. } => Some(OrganizationAccess::NotFound),
-        CallError::OrganizationStopped { .. } => Some(OrganizationAccess::Stopped),
-        // The limit, the network, our own budget, an answer that nobody understands: asked again.
-        CallError::Throttled { .. }
-        | CallError::Transient { .. }
-        | CallError::Unexpected { .. }
-        | CallError::GateUnavailable { .. } => None,
-    }
-}
 
 /// Organizations that were asked, none of which can be read so far.
 #[derive(Default)]
@@ -43,7 +28,7 @@ impl Refusals {
         organization: &OrganizationName,
         error: CallError,
     ) -> Result<(), CallError> {
-        let Some(access) = access_after(&error) else { return Err(error) };
+        let Some(access) = error.organization_access() else { return Err(error) };
         let reason = error.to_string();
         match error {
             CallError::Unauthorized { .. } => self.unauthorized.push(reason.clone()),

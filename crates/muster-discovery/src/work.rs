@@ -1,5 +1,6 @@
 //! What every job of discovery begins with: its connector and a session of its credential.
 
+use crate::ownership::Claimant;
 use crate::settings::DiscoverySettings;
 use crate::step::StepError;
 use muster_azdo::{AzureDevOps, CallError, Session};
@@ -42,6 +43,11 @@ impl<'a> Work<'a> {
         let secret = credentials.reveal(connector.credential_id).await?;
         let session = client.session_of(&credential, secret, ConsumptionClass::Background);
         Ok(Some(Self { job, slice, settings, connector, credential, session }))
+    }
+
+    /// Who wants the organizations.
+    pub(crate) fn claimant(&self) -> Claimant {
+        Claimant { connector: Some(self.connector.id), tenant: self.connector.tenant_id }
     }
 
     /// A job that follows from this one, asked for by whatever asked for this one.

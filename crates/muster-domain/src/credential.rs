@@ -52,6 +52,14 @@ impl CredentialKind {
         }
     }
 
+    /// The tenant of an application.
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        match self {
+            Self::PersonalAccessToken => None,
+            Self::ClientSecret { tenant_id, .. } => Some(*tenant_id),
+        }
+    }
+
     /// True for applications: Azure DevOps lists no accounts for them, and the policy on third-party access by OAuth does
     /// not affect them.
     pub fn is_application(&self) -> bool {

@@ -5,6 +5,7 @@ pub mod assessment;
 pub mod authorized;
 pub mod backoff;
 pub mod budget;
+pub mod cause;
 pub mod clock;
 pub mod connector;
 pub mod credential;

@@ -21,7 +21,7 @@ pub struct Ticket {
     pub kind: JobKind,
     /// Natural key of what it is about, for people who look into a queue.
     pub subject: String,
-    /// What asked for the job: the id of an event, `schedule:{name}` or `job:{id}`.
+    /// What asked for the job ([`muster_domain::cause`]).
     pub cause: String,
 }
 

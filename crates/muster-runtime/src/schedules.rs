@@ -1,9 +1,9 @@
 //! Periodic work without a leader: every scheduler looks, one of them wins each turn by a compare-and-set.
 
 use crate::lifecycle::Shutdown;
-use muster_domain::ConnectorId;
 use muster_domain::connector::{Connector, ConnectorState};
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::{ConnectorId, cause};
 use muster_store::ledger::{BACKGROUND_PRIORITY, NewJob};
 use muster_store::schedules::Schedule;
 use muster_store::{Store, StoreError};
@@ -124,7 +124,7 @@ fn scheduled(connector: &Connector, kind: JobKind, schedule: &str) -> NewJob {
         credential_id: Some(connector.credential_id),
         delay: Duration::ZERO,
         priority: BACKGROUND_PRIORITY,
-        cause: format!("schedule:{schedule}"),
+        cause: cause::of_schedule(schedule),
         trace: None,
     }
 }

@@ -1,13 +1,14 @@
 //! Projects that are renamed, hidden, deleted, restored, with everything in them.
 
 use super::{Case, told, world};
-use muster_domain::ProjectId;
-use muster_domain::job::JobKind;
+use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::resource::{Presence, ResourceKind};
+use muster_domain::{ProjectId, cause};
 use muster_store::inventory::StoredResource;
 use muster_store::requests::Asked;
 use serde_json::json;
 use std::collections::BTreeSet;
+use tests::waiting::PATIENT;
 
 impl Case {
     /// A project that holds something of several kinds.
@@ -26,7 +27,7 @@ impl Case {
 
     /// A discovery that nobody asked for, and everything that follows.
     async fn discover_by_schedule(&self) {
-        let asked = Asked { cause: "schedule:discovery".to_owned(), trace: None };
+        let asked = Asked { cause: cause::of_schedule("discovery"), trace: None };
         let credential = self.bench.connector().await.credential_id;
         let job = asked.job(JobKind::OrganizationDiscover, self.subject(), Some(credential));
         self.bench.store.ledger().enqueue(&[job]).await.expect("enqueue");
@@ -125,6 +126,24 @@ async fn what_comes_back_is_read_anew_however_fresh_the_last_reading_is() {
     assert_eq!(case.calls("serviceEndpoints"), 1, "only the project that came back");
     assert_eq!(case.presences_in(&project).await, BTreeSet::from(["present"]));
     case.assert_judged_truly("shown again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_is_deleted_before_it_is_read_has_no_other_project_read() {
+    let case = Case::begin(world()).await;
+    let project = case.project().await;
+    case.change("deleteProject", json!({ "project": project.resource.key.external_id }));
+    let id = project.resource.key.project_id.expect("a project has its id");
+    let subject = JobSubject::project(case.connector, case.organization.clone(), id);
+    case.bench.ask(JobKind::ProjectSync, subject).await;
+    case.bench.run_workers(1, PATIENT).await;
+    assert_eq!(
+        case.presences_in(&project).await,
+        BTreeSet::from(["gone"]),
+        "its organization was discovered"
+    );
+    assert_eq!(case.calls("serviceEndpoints"), 0, "nobody asked for the others, and they are fresh");
+    case.assert_judged_truly("deleted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

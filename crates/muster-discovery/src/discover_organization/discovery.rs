@@ -2,7 +2,6 @@
 
 use super::progress::Progress;
 use crate::inventory_difference::Difference;
-use crate::standing::access_after;
 use crate::step::StepError;
 use crate::work::Work;
 use chrono::{DateTime, Utc};
@@ -165,7 +164,7 @@ impl<'a> Discovery<'a> {
     /// The end of a discovery in which a call failed that all else rests on.
     pub(super) async fn end_with(mut self, error: CallError) -> Result<Outcome, HandlerError> {
         let id = self.progress.organization_id;
-        let Some(access) = access_after(&error) else { return Err(self.work.fail(error).await) };
+        let Some(access) = error.organization_access() else { return Err(self.work.fail(error).await) };
         let reason = Some(error.to_string());
         let organizations = vec![self.work.stands(&self.organization, id, access, reason)];
         let changes = Changes { organizations, ..Changes::default() };

@@ -1,7 +1,8 @@
 //! What is read and judged after a discovery.
 
 use super::Discovery;
-use crate::follow_up::{is_scheduled, priority_of};
+use crate::priority::priority_of;
+use muster_domain::cause::is_asked_for;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_runtime::{HandlerError, Outcome};
 use muster_store::changes::Changes;
@@ -21,7 +22,7 @@ impl Discovery<'_> {
                 && read_at.is_some_and(|at| {
                     (now - *at).to_std().unwrap_or_default() < self.work.settings.sync_every
                 });
-            if !is_scheduled(cause) || !is_fresh {
+            if is_asked_for(cause) || !is_fresh {
                 let sync = self.work.next_job(JobKind::ProjectSync, subject.clone(), priority_of(cause));
                 changes.jobs.push(sync);
             }

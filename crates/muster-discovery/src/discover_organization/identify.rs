@@ -2,7 +2,8 @@
 
 use super::Discovery;
 use crate::inventory_difference::Sighting;
-use crate::organization_access::{is_known_elsewhere, ownership};
+use crate::organization_access::is_known_elsewhere;
+use crate::ownership::ownership;
 use crate::step::StepError;
 use muster_azdo::{CallError, ConnectionData};
 use muster_domain::IdentityKey;
@@ -48,10 +49,11 @@ pub(super) async fn identify(discovery: &mut Discovery<'_>) -> Result<Option<Cha
 }
 
 async fn refused(discovery: &Discovery<'_>, data: &ConnectionData) -> Result<Option<Changes>, HandlerError> {
-    let ownership = ownership(&discovery.work, &discovery.organization, data).await?;
+    let work = &discovery.work;
+    let ownership = ownership(work.slice.store(), work.claimant(), &discovery.organization, data).await?;
     let Some((access, reason)) = ownership.refusal() else { return Ok(None) };
     let id = Some(data.organization_id);
-    let organizations = vec![discovery.work.stands(&discovery.organization, id, access, Some(reason))];
+    let organizations = vec![work.stands(&discovery.organization, id, access, Some(reason))];
     Ok(Some(Changes { organizations, ..Changes::default() }))
 }
 

@@ -3,6 +3,7 @@
 use crate::handler::{HandlerError, Outcome, Then};
 use chrono::{DateTime, Utc};
 use muster_domain::backoff::{Schedule, clamp_pause};
+use muster_domain::cause;
 use muster_domain::connector::ConnectorEvent;
 use muster_domain::job::{JobKind, JobSubject, WaitingReason};
 use muster_store::changes::{Changes, ConnectorTransition};
@@ -152,7 +153,7 @@ fn parent_of(job: &ClaimedJob) -> Option<NewJob> {
         credential_id: job.credential_id,
         delay: Duration::ZERO,
         priority: BACKGROUND_PRIORITY,
-        cause: format!("job:{}", job.lease.job_id),
+        cause: cause::of_job(job.lease.job_id),
         trace: job.trace.clone(),
     })
 }

@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::ledger::enqueue::enqueue;
 use crate::ledger::{NewJob, REQUESTED_PRIORITY};
 use crate::session::{Row, Session, padded, places, values};
-use muster_domain::ConnectorId;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::{ConnectorId, cause};
 use sea_orm::Value;
 use std::time::Duration;
 use uuid::Uuid;
@@ -101,7 +101,7 @@ async fn wake(
             credential_id: Some(row.id("credential_id")?),
             delay: Duration::ZERO,
             priority: REQUESTED_PRIORITY,
-            cause: format!("connector:{connector_id}"),
+            cause: cause::of_connector(connector_id),
             trace: None,
         })
     });

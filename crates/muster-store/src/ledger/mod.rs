@@ -43,7 +43,7 @@ pub struct NewJob {
     pub delay: Duration,
     /// Lower runs first within its organization.
     pub priority: i16,
-    /// What asked for it: the id of an event, `schedule:{name}` or `job:{id}`.
+    /// What asked for it ([`muster_domain::cause`]).
     pub cause: String,
     /// Where in a trace it was asked for.
     pub trace: Option<TraceContext>,

@@ -4,9 +4,10 @@ use crate::exit::{Exit, Failed};
 use crate::process::azure_devops;
 use crate::session::Session;
 use muster_azdo::{CallError, PageGuard, PageRequest, ProjectItem, Session as Calls};
+use muster_discovery::{Claimant, ownership};
 use muster_domain::budget::ConsumptionClass;
 use muster_domain::connector::OrganizationAccess;
-use muster_domain::credential::{Credential, CredentialKind};
+use muster_domain::credential::Credential;
 use muster_domain::read::Read;
 use muster_domain::{ConnectorId, OrganizationId, OrganizationName, TenantId};
 use muster_store::Store;
@@ -63,10 +64,7 @@ impl<'a> Survey<'a> {
         if !accounts.is_empty() {
             return Ok(accounts.into_iter().map(|account| account.name).collect());
         }
-        let tenant = tenant.or(match self.credential.kind {
-            CredentialKind::ClientSecret { tenant_id, .. } => Some(tenant_id),
-            CredentialKind::PersonalAccessToken => None,
-        });
+        let tenant = tenant.or(self.credential.kind.tenant_id());
         if let Some(tenant) = tenant.filter(|_| self.is_catalog_on) {
             match self.calls.enterprise_catalog(tenant).await {
                 Ok(entries) if !entries.is_empty() => {
@@ -106,29 +104,20 @@ impl<'a> Survey<'a> {
         let data = match self.calls.connection_data(organization).await {
             Ok(data) => data,
             Err(error) => {
-                found.access = access_of(&error).ok_or_else(|| Failed::from(error.clone()))?;
+                found.access = error.organization_access().ok_or_else(|| Failed::from(error.clone()))?;
                 found.reason = Some(error.to_string());
                 return Ok(found);
             }
         };
         found.organization_id = Some(data.organization_id);
         found.tenant_id = data.tenant_id;
+        let claimant = Claimant { connector, tenant };
+        let ownership = ownership(self.store, claimant, organization, &data).await?;
+        if let Some((access, reason)) = ownership.refusal() {
+            found.access = access;
+            found.reason = Some(reason);
+        }
         found.subject = Some(data.subject_descriptor);
-        if let (Some(wanted), Some(other)) = (tenant, data.tenant_id)
-            && wanted != other
-        {
-            found.access = OrganizationAccess::OtherTenant;
-            found.reason = Some(format!("it belongs to tenant {other}, the connector to tenant {wanted}"));
-            return Ok(found);
-        }
-        if let Some(owner) = self.store.inventory().claimed_by(data.organization_id).await?
-            && Some(owner) != connector
-        {
-            let owner =
-                self.store.connectors().get(owner).await?.map_or(owner.to_string(), |known| known.name);
-            found.access = OrganizationAccess::ClaimedElsewhere;
-            found.reason = Some(format!("the connector {owner} has it: remove it there first"));
-        }
         Ok(found)
     }
 
@@ -161,43 +150,4 @@ impl<'a> Survey<'a> {
 
 fn is_refusal(error: &CallError) -> bool {
     matches!(error, CallError::Unauthorized { .. } | CallError::Forbidden { .. })
-}
-
-/// What a failed call says of an organization; `None` where it says nothing.
-fn access_of(error: &CallError) -> Option<OrganizationAccess> {
-    match error {
-        CallError::Unauthorized { .. } | CallError::Forbidden { .. } => Some(OrganizationAccess::Refused),
-        CallError::NotFound { .. } => Some(OrganizationAccess::NotFound),
-        CallError::OrganizationStopped { .. } => Some(OrganizationAccess::Stopped),
-        CallError::Throttled { .. }
-        | CallError::Transient { .. }
-        | CallError::Unexpected { .. }
-        | CallError::GateUnavailable { .. } => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use muster_azdo::{CallTarget, UnauthorizedReason};
-
-    #[test]
-    fn only_answers_about_the_organization_are_its_standing() {
-        let call = || CallTarget::in_organization(Read::ConnectionData, &OrganizationName::new("contoso"));
-        let detail = String::new;
-        let refused = CallError::Unauthorized {
-            call: call(),
-            reason: UnauthorizedReason::CredentialRefused,
-            detail: detail(),
-        };
-        for (error, access) in [
-            (refused, Some(OrganizationAccess::Refused)),
-            (CallError::Forbidden { call: call(), detail: detail() }, Some(OrganizationAccess::Refused)),
-            (CallError::NotFound { call: call(), detail: detail() }, Some(OrganizationAccess::NotFound)),
-            (CallError::OrganizationStopped { call: call() }, Some(OrganizationAccess::Stopped)),
-            (CallError::Transient { call: call(), detail: detail() }, None),
-        ] {
-            assert_eq!(access_of(&error), access, "{error}");
-        }
-    }
 }
