@@ -105,9 +105,9 @@ fn bad_events() -> Vec<(&'static str, Vec<u8>, Option<&'static str>, &'static st
         ),
         (
             "a misspelt field",
-            onboard(with(onboarding(), "organisations", json!(["contoso"])).clone()),
-            None,
-            "organi",
+            onboard(with(without(onboarding(), "organizations"), "organisations", json!(["contoso"]))),
+            Some("data.organizations"),
+            "organisations",
         ),
         (
             "an unknown credential",

@@ -1,9 +1,9 @@
 //! The one integration binary: a module per behaviour, sorted by name.
 
-/// Events that cannot be taken are answered and kept.
-mod bad_events;
 /// What is found is what was planted, in any world.
 mod assessments_truth;
+/// Events that cannot be taken are answered and kept.
+mod bad_events;
 /// Every command once for success and once for failure, with its exit code.
 mod command_line;
 /// What a pass costs, and that an unchanged one writes nothing.

@@ -44,11 +44,6 @@ impl TestDatabase {
         &self.url
     }
 
-    /// Whether it is PostgreSQL.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self.place, Place::Server { .. })
-    }
-
     /// A connection for looking at tables directly; code under test connects through `muster-store`.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await.expect("connect to the test's database")

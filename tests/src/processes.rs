@@ -1,6 +1,5 @@
 //! The `muster` binary, and any other program, as child processes of a test.
 
-use crate::services;
 use crate::waiting;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -84,18 +83,6 @@ impl Process {
             line
         };
         self.within("the awaited line", deadline, look).await
-    }
-
-    /// Waits until a GET of the URL answers with this status, and returns the body.
-    pub async fn wait_for_http(&self, deadline: Duration, url: &str, status: u16) -> String {
-        services::install_tls_provider();
-        let client = reqwest::Client::new();
-        let look = async || {
-            assert!(self.exit_status().is_none(), "ended before {url} answered\n{}", self.report());
-            let response = client.get(url).send().await.ok()?;
-            if response.status().as_u16() == status { response.text().await.ok() } else { None }
-        };
-        self.within(&format!("{status} from {url}"), deadline, look).await
     }
 
     /// Waits until it ends by itself or by a signal sent before.
