@@ -8,6 +8,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::Span;
@@ -23,7 +24,7 @@ pub enum LogFormat {
     /// One JSON object a line: for collectors.
     #[default]
     Json,
-    /// Coloured lines: for people at a terminal.
+    /// Lines for people, coloured at a terminal (unless `NO_COLOR` is set, <https://no-color.org>).
     Text,
 }
 
@@ -38,8 +39,9 @@ pub enum Audience {
 
 /// What services log when `RUST_LOG` says nothing.
 const SERVICE_FILTER: &str = "info,sqlx=warn,lapin=error,hyper=warn,reqwest=warn,sea_orm=warn";
-/// What commands log when `RUST_LOG` says nothing: their data is elsewhere, a person wants to know what is wrong.
-const COMMAND_FILTER: &str = "warn,sqlx=error,lapin=error";
+/// What commands log when `RUST_LOG` says nothing: their data is elsewhere, a person wants to know what is wrong. What
+/// the AMQP client says of a broker that cannot be reached, the command says itself, with what to do.
+const COMMAND_FILTER: &str = "warn,sqlx=error,lapin=off";
 /// How long the last spans may take on their way out; a collector that is down must not hold a process up.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -82,7 +84,10 @@ impl Telemetry {
                 .event_format(crate::telemetry::json::JsonWithTrace)
                 .with_writer(std::io::stderr)
                 .boxed(),
-            LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+            LogFormat::Text => {
+                let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+                layer.with_ansi(is_coloured()).boxed()
+            }
         };
         tracing_subscriber::registry()
             .with(filter)
@@ -101,6 +106,11 @@ impl Telemetry {
             tracing::debug!("the last spans were not delivered");
         }
     }
+}
+
+fn is_coloured() -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !is_refused
 }
 
 fn build_provider(service: &'static str) -> Result<SdkTracerProvider, TelemetryError> {
