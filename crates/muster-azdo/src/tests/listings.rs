@@ -63,82 +63,33 @@ fn number(id: &str) -> usize {
     id.parse().unwrap_or_else(|_| usize::try_from(id.parse::<Uuid>().unwrap().as_u128()).unwrap())
 }
 
+/// A listing of the organization, or of a project of it, by the call that asks for a page.
+macro_rules! listing {
+    ($path:literal, $token:expr, $item:expr, $call:ident $(of $project:ident)?) => {
+        Listing {
+            path: $path,
+            token: $token,
+            item: $item,
+            page: |session, page| {
+                Box::pin(async {
+                    let page = session.$call(&organization(), $($project,)? page).await;
+                    ids(page, |item| item.id.to_string())
+                })
+            },
+        }
+    };
+}
+
 fn listings() -> Vec<Listing> {
+    use Token::{Body, Header};
     vec![
-        Listing {
-            path: "/_apis/projects",
-            token: Token::Header,
-            item: with_guid,
-            page: |session, page| {
-                Box::pin(async {
-                    ids(session.projects(&organization(), page).await, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/projects",
-            token: Token::Header,
-            item: with_guid,
-            page: |session, page| {
-                Box::pin(async {
-                    ids(session.deleted_projects(&organization(), page).await, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/policy/configurations",
-            token: Token::Header,
-            item: policy,
-            page: |session, page| {
-                Box::pin(async {
-                    let page = session.policy_configurations(&organization(), PROJECT, page).await;
-                    ids(page, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/build/definitions",
-            token: Token::Header,
-            item: numbered,
-            page: |session, page| {
-                Box::pin(async {
-                    let page = session.build_definitions(&organization(), PROJECT, page).await;
-                    ids(page, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/distributedtask/variablegroups",
-            token: Token::Header,
-            item: numbered,
-            page: |session, page| {
-                Box::pin(async {
-                    let page = session.variable_groups(&organization(), PROJECT, page).await;
-                    ids(page, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/distributedtask/environments",
-            token: Token::Header,
-            item: numbered,
-            page: |session, page| {
-                Box::pin(async {
-                    let page = session.environments(&organization(), PROJECT, page).await;
-                    ids(page, |item| item.id.to_string())
-                })
-            },
-        },
-        Listing {
-            path: "/_apis/userentitlements",
-            token: Token::Body,
-            item: person,
-            page: |session, page| {
-                Box::pin(async {
-                    ids(session.user_entitlements(&organization(), page).await, |item| item.id.clone())
-                })
-            },
-        },
+        listing!("/_apis/projects", Header, with_guid, projects),
+        listing!("/_apis/projects", Header, with_guid, deleted_projects),
+        listing!("/_apis/policy/configurations", Header, policy, policy_configurations of PROJECT),
+        listing!("/_apis/build/definitions", Header, numbered, build_definitions of PROJECT),
+        listing!("/_apis/distributedtask/variablegroups", Header, numbered, variable_groups of PROJECT),
+        listing!("/_apis/distributedtask/environments", Header, numbered, environments of PROJECT),
+        listing!("/_apis/userentitlements", Body, person, user_entitlements),
     ]
 }
 
