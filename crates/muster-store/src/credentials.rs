@@ -21,7 +21,8 @@ pub struct Credentials {
 const COLUMNS: &str = "id, name, kind, settings, identity, updated_at_ms";
 
 impl Credentials {
-    /// Stores a secret under a name; one that exists by that name is replaced and keeps its id and identity.
+    /// Stores a secret under a name; one that exists by that name is replaced and keeps its id. It keeps its identity
+    /// where it is of the same kind: another application, or a token in place of one, acts as somebody else.
     ///
     /// # Errors
     /// [`StoreError::Encryption`] where no key is configured.
@@ -137,7 +138,7 @@ async fn put(
     secret: &SecretString,
 ) -> Result<Credential, StoreError> {
     let existing = by_name(session, name).await?;
-    let id = existing.map_or_else(|| CredentialId(Uuid::now_v7()), |credential| credential.id);
+    let id = existing.as_ref().map_or_else(|| CredentialId(Uuid::now_v7()), |credential| credential.id);
     let sealed = keys.seal(id, secret)?;
     session
         .run(
@@ -158,7 +159,18 @@ async fn put(
             ],
         )
         .await?;
+    if existing.is_some_and(|existing| existing.kind != *kind) {
+        forget_identity(session, id).await?;
+    }
     by_name(session, name).await?.ok_or_else(|| StoreError::not_found("credential", name))
+}
+
+/// Whom the credential acts as is to be asked; until then it spends on its own account.
+async fn forget_identity(session: &Session, id: CredentialId) -> Result<(), StoreError> {
+    let own = IdentityKey::of_credential(id);
+    let statement = "UPDATE credential SET identity = NULL, budget_key = $2 WHERE id = $1";
+    session.run(statement, values![id.0, own.as_str()]).await?;
+    Ok(())
 }
 
 async fn delete(session: &Session, id: CredentialId) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use super::fixtures::{connector, new_connector};
 use super::{Bench, on_both};
 use crate::session::values;
 use crate::{KeyRing, StoreError};
+use muster_domain::IdentityKey;
 use muster_domain::connector::ConnectorEvent;
 use muster_domain::credential::CredentialKind::{self, PersonalAccessToken};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,6 +17,7 @@ on_both!(
     without_a_key_nothing_is_stored,
     a_credential_in_use_stays,
     an_application_is_kept_with_what_it_consists_of,
+    an_identity_stays_with_a_renewed_secret_and_not_with_another_kind,
 );
 
 fn secret(text: &str) -> SecretString {
@@ -105,6 +107,34 @@ async fn a_credential_in_use_stays(bench: Bench) {
     assert!(matches!(gone, Err(StoreError::NotFound { .. })));
     let fresh = super::fixtures::credential(&bench.store, "fresh").await;
     connectors.create(&new_connector("main", fresh), &[]).await.expect("the name is free again");
+}
+
+async fn an_identity_stays_with_a_renewed_secret_and_not_with_another_kind(bench: Bench) {
+    let credentials = bench.store.credentials();
+    let tenant_id = muster_domain::TenantId(super::fixtures::uuid(1));
+    let application =
+        |client: u128| CredentialKind::ClientSecret { tenant_id, client_id: super::fixtures::uuid(client) };
+    let identity = IdentityKey::subject("aad.somebody");
+    let id = credentials.put("reader", PersonalAccessToken, &secret("first")).await.expect("put").id;
+    for (before, after, is_kept) in [
+        (PersonalAccessToken, PersonalAccessToken, true),
+        (PersonalAccessToken, application(2), false),
+        (application(2), application(2), true),
+        (application(2), application(3), false),
+        (application(3), PersonalAccessToken, false),
+    ] {
+        let found = credentials.get(id).await.expect("get");
+        assert_eq!(found.kind, before);
+        credentials.set_identity(id, &identity).await.expect("set");
+        let stored = credentials.put("reader", after.clone(), &secret("next")).await.expect("put");
+        let expected = is_kept.then(|| identity.clone());
+        assert_eq!(stored.identity, expected, "{before:?} replaced by {after:?}");
+        assert_eq!(stored, credentials.get(id).await.expect("get"));
+    }
+    let own = IdentityKey::of_credential(id);
+    let row = bench.store.reader().one("credential", "SELECT budget_key FROM credential", values![]).await;
+    let budget_key: String = row.expect("row").expect("row").get("budget_key").expect("a key");
+    assert_eq!(budget_key, own.as_str(), "it spends on its own account until somebody is asked");
 }
 
 async fn an_application_is_kept_with_what_it_consists_of(bench: Bench) {
