@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::ledger::NewJob;
 use crate::ledger::enqueue::enqueue;
 use crate::session::{Session, values};
-use muster_domain::connector::{Connector, ConnectorState, OrganizationsChoice, Plan, normalize_region};
+use muster_domain::connector::{Connector, ConnectorState, OrganizationsChoice, Plan};
 use muster_domain::{ConnectorId, CredentialId};
 use sea_orm::Value;
 use std::collections::BTreeSet;
@@ -19,8 +19,6 @@ pub struct ConnectorUpdate {
     pub credential_id: Option<CredentialId>,
     /// Which organizations.
     pub organizations: Option<OrganizationsChoice>,
-    /// Azure region.
-    pub region: Option<String>,
 }
 
 /// Longest name of an organization.
@@ -105,8 +103,7 @@ fn choice(choice: &OrganizationsChoice) -> Result<serde_json::Value, StoreError>
 
 const UPDATE: &str = "
     UPDATE connector SET plan = COALESCE($2, plan), credential_id = COALESCE($3, credential_id),
-        organizations = COALESCE($4, organizations), region = COALESCE($5, region),
-        change_sequence = change_sequence + 1, updated_at_ms = {now}
+        organizations = COALESCE($4, organizations), change_sequence = change_sequence + 1, updated_at_ms = {now}
     WHERE id = $1";
 
 fn update_values(
@@ -118,7 +115,6 @@ fn update_values(
         id.0,
         update.plan.map(|plan| plan.as_str().to_owned()),
         update.credential_id.map(|credential| credential.0),
-        organizations,
-        update.region.as_deref().map(normalize_region)
+        organizations
     ]
 }

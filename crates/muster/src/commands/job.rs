@@ -7,6 +7,7 @@ mod show;
 use crate::cli::Global;
 use crate::exit::Failed;
 use clap::Subcommand;
+use muster_store::ledger::JobDeed;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Job {
@@ -29,8 +30,8 @@ impl Job {
         match self {
             Self::List(list) => list.run(global).await,
             Self::Show(show) => show.run(global).await,
-            Self::Retry(retry) => retry.run(global, control::Deed::Retry).await,
-            Self::Cancel(cancel) => cancel.run(global, control::Deed::Cancel).await,
+            Self::Retry(retry) => retry.run(global, JobDeed::Retry).await,
+            Self::Cancel(cancel) => cancel.run(global, JobDeed::Cancel).await,
         }
     }
 }

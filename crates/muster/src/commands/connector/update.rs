@@ -86,7 +86,6 @@ impl Update {
                 plan: self.plan,
                 credential_id: credential.as_ref().map(|credential| credential.id),
                 organizations: self.choice.applied_to(&connector)?,
-                region: None,
             };
             let changed = if has_changes(&connector, &update) {
                 apply(session, &connector, &update, credential.as_ref()).await?

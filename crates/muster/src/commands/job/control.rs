@@ -9,7 +9,7 @@ use crate::session::Session;
 use clap::Args;
 use muster_domain::JobId;
 use muster_domain::job::JobState;
-use muster_store::ledger::JobControlError;
+use muster_store::ledger::{JobControlError, JobDeed};
 use serde_json::json;
 
 pub(super) const RETRY_EXAMPLES: &str = "\
@@ -31,29 +31,22 @@ pub(crate) struct Control {
     reason: String,
 }
 
-/// What is done to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
-    Retry,
-    Cancel,
-}
-
 impl Control {
     /// Does it to every job; the first one that could not be changed decides how the command ends.
-    pub(super) async fn run(self, global: &Global, deed: Deed) -> Result<(), Failed> {
+    pub(super) async fn run(self, global: &Global, deed: JobDeed) -> Result<(), Failed> {
         Session::run(global, async |session| {
             let ledger = session.store.ledger();
             let mut changed = Vec::new();
             let mut failures: Vec<Failed> = Vec::new();
             for job in &self.jobs {
                 let result = match deed {
-                    Deed::Retry => ledger.retry(*job, &self.reason).await,
-                    Deed::Cancel => ledger.cancel(*job, &self.reason).await,
+                    JobDeed::Retry => ledger.retry(*job, &self.reason).await,
+                    JobDeed::Cancel => ledger.cancel(*job, &self.reason).await,
                 };
                 match result {
                     Ok(view) => {
                         let detail = json!({ "reason": self.reason, "state": view.state });
-                        session.note(deed.action(), &job.to_string(), detail).await;
+                        session.note(action(deed), &job.to_string(), detail).await;
                         changed.push(Shown::from(view));
                     }
                     Err(error) => failures.push(refusal(error)),
@@ -69,12 +62,11 @@ impl Control {
     }
 }
 
-impl Deed {
-    fn action(self) -> &'static str {
-        match self {
-            Self::Retry => "job.retry",
-            Self::Cancel => "job.cancel",
-        }
+/// The name in the audit.
+fn action(deed: JobDeed) -> &'static str {
+    match deed {
+        JobDeed::Retry => "job.retry",
+        JobDeed::Cancel => "job.cancel",
     }
 }
 
@@ -102,7 +94,6 @@ fn refusal(error: JobControlError) -> Failed {
 mod tests {
     use super::*;
     use crate::exit::Exit;
-    use muster_store::ledger::JobDeed;
     use uuid::Uuid;
 
     #[test]
