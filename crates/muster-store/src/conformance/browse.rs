@@ -18,7 +18,7 @@ use muster_domain::{
 on_both!(
     pages_in_every_order_hold_everything_once,
     filters_are_by_name_without_case,
-    a_path_leads_to_what_it_names,
+    names_lead_to_what_they_name,
     a_resource_with_everything_around_it,
     organizations_and_projects_are_counted,
     assessments_come_in_pages_by_severity_and_age,
@@ -140,13 +140,19 @@ async fn filters_are_by_name_without_case(bench: Bench) {
     assert!(names(&bench, elsewhere).await.is_empty());
 }
 
-async fn a_path_leads_to_what_it_names(bench: Bench) {
+async fn names_lead_to_what_they_name(bench: Bench) {
     fill(&bench).await;
     let inventory = bench.store.inventory();
-    let contoso = OrganizationName::new("contoso");
-    let found = |kind, project: Option<&'static str>, name: Option<&'static str>| {
-        let (inventory, contoso) = (inventory.clone(), contoso.clone());
-        async move { inventory.by_path(kind, &contoso, project, name).await.expect("path") }
+    let found = |kind, project: Option<&str>, name: Option<&str>| {
+        let filter = InventoryFilter {
+            kinds: vec![kind],
+            organization: Some(OrganizationName::new("contoso")),
+            project: project.map(str::to_owned),
+            name: name.map(str::to_owned),
+            ..InventoryFilter::default()
+        };
+        let inventory = inventory.clone();
+        async move { inventory.browse(&filter).await.expect("browse").resources }
     };
     let repository = found(ResourceKind::Repository, Some("payments"), Some("REPOSITORY-20")).await;
     let [view] = &repository[..] else { panic!("one repository: {repository:?}") };

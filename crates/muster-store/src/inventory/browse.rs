@@ -1,4 +1,4 @@
-//! The inventory as people look through it: lists with names, page by page, and where a path leads.
+//! The inventory as people look through it: lists with names, page by page.
 
 use super::row::{COLUMNS, stored};
 use super::{Inventory, StoredResource};
@@ -140,29 +140,6 @@ impl Inventory {
     /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
     pub async fn view(&self, id: ResourceId) -> Result<Option<ResourceView>, StoreError> {
         Ok(self.views(&[id]).await?.pop())
-    }
-
-    /// Where a path of names leads, compared without case; ids of Azure DevOps stand for names, too. Several where
-    /// several connectors see it, or names are used twice. An organization has neither project nor name, a project no
-    /// name.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn by_path(
-        &self,
-        kind: ResourceKind,
-        organization: &OrganizationName,
-        project: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Vec<ResourceView>, StoreError> {
-        let filter = InventoryFilter {
-            kinds: vec![kind],
-            organization: Some(organization.clone()),
-            project: project.map(str::to_owned),
-            name: name.map(str::to_owned),
-            ..InventoryFilter::default()
-        };
-        Ok(self.browse(&filter).await?.resources)
     }
 
     pub(super) async fn views(&self, ids: &[ResourceId]) -> Result<Vec<ResourceView>, StoreError> {

@@ -1,8 +1,9 @@
 //! `muster organization list`.
 
 use crate::cli::Global;
-use crate::commands::inventory::{PresenceTally, every_state, gaps, last_read, next_due, read_states};
-use crate::commands::inventory::{Selection, counted};
+use crate::commands::inventory::{
+    PresenceTally, Selection, all_pages, counted, every_state, gaps, last_read, next_due, read_states,
+};
 use crate::exit::Failed;
 use crate::lookup;
 use crate::output::{Row, Sorting, moment, note, or_dash, print_rows};
@@ -77,42 +78,54 @@ pub(super) async fn rows(session: &Session, selection: &Selection) -> Result<Vec
         Some(name) => vec![lookup::connector(store, name).await?],
         None => store.connectors().list().await?,
     };
-    let hours = session.configuration.scheduling.discovery_hours;
     let mut rows = Vec::new();
     for connector in &connectors {
-        let filter = InventoryFilter {
-            kinds: vec![ResourceKind::Organization],
-            connector: Some(connector.id),
-            presence: selection.presence.clone(),
-            ..InventoryFilter::default()
-        };
-        let counts = store
-            .inventory()
-            .scope_counts(&CountFilter {
-                connector: Some(connector.id),
-                organization_id: None,
-                level: CountLevel::Organization,
-            })
-            .await?;
-        let mut standings = store.connectors().organizations(Some(connector.id)).await?;
-        for view in store.inventory().browse(&filter).await?.resources {
-            let name = OrganizationName::new(view.organization.clone());
-            let standing = standings.iter().position(|standing| standing.organization == name);
-            let standing = standing.map(|index| standings.remove(index));
-            let mut row = Shown::of(connector, standing.as_ref());
-            row.found(&view, &counts);
-            let readings = store.inventory().reading_views(connector.id, row.id(&view), None).await?;
-            let reads = read_states(&readings);
-            row.last_read_at = last_read(&reads);
-            row.next_due_at = next_due(row.last_read_at, hours);
-            row.gaps = gaps(&reads).len();
-            rows.push(row);
-        }
-        if selection.presence.is_empty() {
-            rows.extend(standings.iter().map(|standing| Shown::of(connector, Some(standing))));
-        }
+        rows.extend(rows_of(session, connector, selection).await?);
     }
     narrow(rows, selection)
+}
+
+async fn rows_of(
+    session: &Session,
+    connector: &Connector,
+    selection: &Selection,
+) -> Result<Vec<Shown>, Failed> {
+    let store = &session.store;
+    let filter = InventoryFilter {
+        kinds: vec![ResourceKind::Organization],
+        connector: Some(connector.id),
+        presence: selection.presence.clone(),
+        ..InventoryFilter::default()
+    };
+    let mut found = Vec::new();
+    all_pages(store, filter, async |page| {
+        found.extend(page);
+        Ok(true)
+    })
+    .await?;
+    let level = CountLevel::Organization;
+    let filter = CountFilter { connector: Some(connector.id), organization_id: None, level };
+    let counts = store.inventory().scope_counts(&filter).await?;
+    let mut standings = store.connectors().organizations(Some(connector.id)).await?;
+    let hours = session.configuration.scheduling.discovery_hours;
+    let mut rows = Vec::new();
+    for view in found {
+        let name = OrganizationName::new(view.organization.clone());
+        let standing = standings.iter().position(|standing| standing.organization == name);
+        let standing = standing.map(|index| standings.remove(index));
+        let mut row = Shown::of(connector, standing.as_ref());
+        row.found(&view, &counts);
+        let id = view.stored.resource.key.organization_id;
+        let reads = read_states(&store.inventory().reading_views(connector.id, id, None).await?);
+        row.last_read_at = last_read(&reads);
+        row.next_due_at = next_due(row.last_read_at, hours);
+        row.gaps = gaps(&reads).len();
+        rows.push(row);
+    }
+    if selection.presence.is_empty() {
+        rows.extend(standings.iter().map(|standing| Shown::of(connector, Some(standing))));
+    }
+    Ok(rows)
 }
 
 /// By name; one that nothing has is an error.
@@ -229,10 +242,6 @@ impl Shown {
             self.repositories = counts.resources.get(&ResourceKind::Repository).copied().unwrap_or_default();
             self.assessments = every_state(&counts.assessments);
         }
-    }
-
-    fn id(&self, view: &ResourceView) -> OrganizationId {
-        self.organization_id.unwrap_or(view.stored.resource.key.organization_id)
     }
 
     fn access_text(&self) -> &'static str {
