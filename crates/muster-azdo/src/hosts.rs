@@ -121,8 +121,8 @@ impl BaseUrls {
     }
 }
 
-/// Whether a URL stays on this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+/// Whether a URL stays on this machine: a proxy of the environment does not apply then.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost" | "[::1]") => true,
         Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),

@@ -44,7 +44,7 @@ pub use calls::variable_groups::VariableGroupItem;
 pub use client::{AzureDevOps, ClientError, ClientOptions};
 pub use entra::{ApplicationTokens, ENTRA_URL};
 pub use error::{CallError, CallTarget, UnauthorizedReason};
-pub use hosts::Hosts;
+pub use hosts::{Hosts, is_loopback};
 pub use page::{Page, PageGuard, PageRequest};
 pub use session::Session;
 

@@ -26,7 +26,9 @@ pub(super) async fn probe(
             // Nothing to ask about.
             (ReadScope::Project, None) | (ReadScope::Credential | ReadScope::Resource, _) => continue,
         };
-        rights.asked(read, access(read, answer)?);
+        if let Some(answer) = answer {
+            rights.asked(read, access(read, answer)?);
+        }
     }
     Ok(())
 }
@@ -46,13 +48,14 @@ fn access(read: Read, answer: Result<(), CallError>) -> Result<Access, Failed> {
     }
 }
 
+/// `None` for what is not asked.
 async fn of_organization(
     calls: &Session,
     organization: &OrganizationName,
     read: Read,
-) -> Result<(), CallError> {
+) -> Option<Result<(), CallError>> {
     let first = PageRequest::first;
-    match read {
+    Some(match read {
         Read::ConnectionData => calls.connection_data(organization).await.map(drop),
         Read::Projects => calls.projects(organization, first()).await.map(drop),
         Read::Repositories => calls.repositories(organization).await.map(drop),
@@ -67,11 +70,12 @@ async fn of_organization(
         Read::AccessControlLists => {
             calls.access_control_lists(organization, GIT_REPOSITORIES).await.map(drop)
         }
-        Read::AdvancedSecurityEnablement => {
-            calls.advanced_security_enablement(organization).await?.next_batch().await.map(drop)
-        }
-        _ => Ok(()),
-    }
+        Read::AdvancedSecurityEnablement => match calls.advanced_security_enablement(organization).await {
+            Ok(mut batches) => batches.next_batch().await.map(drop),
+            Err(error) => Err(error),
+        },
+        _ => return None,
+    })
 }
 
 async fn of_project(
@@ -79,9 +83,9 @@ async fn of_project(
     organization: &OrganizationName,
     project: ProjectId,
     read: Read,
-) -> Result<(), CallError> {
+) -> Option<Result<(), CallError>> {
     let first = PageRequest::first;
-    match read {
+    Some(match read {
         Read::DeletedRepositories => calls.deleted_repositories(organization, project).await.map(drop),
         Read::PolicyConfigurations => {
             calls.policy_configurations(organization, project, first()).await.map(drop)
@@ -94,17 +98,22 @@ async fn of_project(
         Read::Queues => calls.agent_queues(organization, project).await.map(drop),
         Read::Environments => calls.environments(organization, project, first()).await.map(drop),
         Read::AuthorizedResources => calls.authorized_resources(organization, project).await.map(drop),
-        Read::CheckConfigurations => {
-            let endpoints = calls.service_endpoints(organization, project).await?;
-            let resources: Vec<_> = endpoints
-                .first()
-                .map(|endpoint| (ProtectedResource::Endpoint, endpoint.id.to_string()))
-                .into_iter()
-                .collect();
-            calls.check_configurations(organization, project, &resources).await.map(drop)
-        }
-        _ => Ok(()),
-    }
+        Read::CheckConfigurations => checks(calls, organization, project).await,
+        _ => return None,
+    })
+}
+
+/// Checks are asked of resources: of the first service connection, if there is any.
+async fn checks(
+    calls: &Session,
+    organization: &OrganizationName,
+    project: ProjectId,
+) -> Result<(), CallError> {
+    let endpoints = calls.service_endpoints(organization, project).await?;
+    let first = endpoints.into_iter().next();
+    let resources: Vec<_> =
+        first.map(|endpoint| (ProtectedResource::Endpoint, endpoint.id)).into_iter().collect();
+    calls.check_configurations(organization, project, &resources).await.map(drop)
 }
 
 #[cfg(test)]

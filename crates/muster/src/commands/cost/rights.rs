@@ -4,11 +4,11 @@ use super::estimate::Line;
 use crate::output::Row;
 use muster_domain::RecommendationKey;
 use muster_domain::read::{Read, UnknownReason};
-use muster_domain::recommendation::Severity;
+use muster_domain::recommendation::{Recommendation, Severity};
 use muster_store::changes::ReadingKind;
 use muster_store::inventory::ReadingView;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What is known of the right to make a read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -108,35 +108,31 @@ impl Rights {
                 Some(UnknownReason::NotReadYet) => Access::NotKnown,
                 Some(reason) => Access::Failed { reason: reason.explanation().to_owned() },
             };
-            if let Some(known) = self.0.get_mut(&read)
-                && found.weight() > known.weight()
-            {
+            // The permissions of single resources are read where the list form is not to be believed: no part of the plan
+            // of a pass, and yet something may rest on them.
+            let known = self.0.entry(read).or_insert(Access::NotKnown);
+            if found.weight() > known.weight() {
                 *known = found;
             }
         }
     }
 
-    /// Recommendations that stay Unknown because of reads that give nothing.
+    /// Recommendations that stay Unknown because of reads that give nothing, in the order of the catalogue.
     pub(super) fn unknown_recommendations(&self) -> Vec<Unjudged> {
-        let mut found: Vec<Unjudged> = Vec::new();
-        for rule in muster_rules::catalogue() {
-            let recommendation = rule.recommendation();
-            let missing: Vec<Read> = recommendation
-                .reads
-                .iter()
-                .copied()
-                .filter(|read| self.0.get(read).is_some_and(|access| !access.may_judge()))
-                .collect();
-            if !missing.is_empty() {
-                found.push(Unjudged {
-                    key: recommendation.key,
-                    title: recommendation.title,
-                    severity: recommendation.severity,
-                    missing,
-                });
+        let giving_nothing = self.0.iter().filter(|(_, access)| !access.may_judge()).map(|(read, _)| *read);
+        let mut missing: HashMap<RecommendationKey, Vec<Read>> = HashMap::new();
+        for read in giving_nothing {
+            for recommendation in muster_rules::rules_reading(read) {
+                missing.entry(recommendation.key).or_default().push(read);
             }
         }
-        found
+        let recommendations = muster_rules::catalogue().iter().map(|rule| rule.recommendation());
+        let unjudged = recommendations.filter_map(|recommendation| {
+            let missing = missing.remove(&recommendation.key)?;
+            let Recommendation { key, title, severity, .. } = *recommendation;
+            Some(Unjudged { key, title, severity, missing })
+        });
+        unjudged.collect()
     }
 
     /// The least that unlocks what is refused, each once.
@@ -257,6 +253,18 @@ mod tests {
         rights.asked(Read::ServiceEndpoints, Access::Granted);
         assert!(rights.unknown_recommendations().is_empty());
         assert_eq!(rights.grant(), Grant::default());
+    }
+
+    #[test]
+    fn what_may_not_be_asked_of_single_resources_stays_unknown_too() {
+        let mut rights = rights();
+        rights.readings(&[reading(Read::PipelinePermissions, Some(UnknownReason::Forbidden))]);
+        let unknown = rights.unknown_recommendations();
+        let resting_on_it = muster_rules::rules_reading(Read::PipelinePermissions);
+        let keys: Vec<_> = unknown.iter().map(|found| found.key).collect();
+        assert_eq!(keys, resting_on_it.iter().map(|rule| rule.key).collect::<Vec<_>>());
+        assert!(unknown.iter().all(|found| found.missing == [Read::PipelinePermissions]));
+        assert!(!rights.grant().rights.is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whether Azure DevOps and Microsoft Entra can be reached from here, TLS included.
 
 use super::check::Report;
-use muster_azdo::ENTRA_URL;
+use muster_azdo::{ENTRA_URL, is_loopback};
 use muster_domain::credential::Credential;
 use muster_runtime::configuration::Configuration;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(super) async fn examine(configuration: &Configuration, credentials: &[Creden
 async fn answer(url: &str) -> Result<String, String> {
     let redirects = reqwest::redirect::Policy::none();
     let mut builder = reqwest::Client::builder().redirect(redirects).timeout(DEADLINE);
-    if is_loopback(url) {
+    if is_local(url) {
         builder = builder.no_proxy();
     }
     let client = builder.build().map_err(|error| error.to_string())?;
@@ -69,12 +69,8 @@ fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() { format!("no answer within {} s", DEADLINE.as_secs()) } else { cause.to_string() }
 }
 
-fn is_loopback(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| match url.host_str() {
-        Some("localhost" | "[::1]") => true,
-        Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
-        None => false,
-    })
+fn is_local(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
 /// An address as it may be shown.
@@ -98,6 +94,6 @@ mod tests {
     fn addresses_are_shown_without_a_password() {
         assert_eq!(without_user("https://user:hidden@host/path"), "https://host/path");
         assert!(!without_user("user:hidden@host").contains("hidden"));
-        assert!(is_loopback("http://127.0.0.1:80/") && !is_loopback("https://dev.azure.com"));
+        assert!(is_local("http://127.0.0.1:80/") && !is_local("https://dev.azure.com"));
     }
 }
