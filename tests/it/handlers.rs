@@ -1,15 +1,17 @@
 //! Handlers: idempotent, and each of their decisions leads where it should.
 
 use muster_azdo_sim::{AuthorizedResourcesMode, SimulatorOptions};
-use muster_domain::assessment::AssessmentState;
+use muster_domain::assessment::{Assessment, AssessmentState};
 use muster_domain::connector::ConnectorState;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::read::{Read, ReadScope, UnknownReason};
-use muster_domain::resource::ResourceKind;
-use muster_domain::{OrganizationName, ProjectId};
+use muster_domain::resource::{ContentHash, ResourceKind};
+use muster_domain::{OrganizationName, ProjectId, RecommendationKey};
 use muster_runtime::HandlerError;
 use muster_store::assessments::AssessmentFilter;
-use muster_store::changes::{Changes, ReadingKind};
+use muster_store::changes::{
+    AssessmentWrite, Changes, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite,
+};
 use serde_json::json;
 use tests::fleet::assert_same;
 use tests::waiting::PATIENT;
@@ -274,6 +276,50 @@ async fn what_changed_before_a_listing_broke_off_is_judged_anew() {
     bench.run_all().await;
     assert_ne!(bench.assessments().await, before);
     assert_same("after the second listing", &bench.assessments().await, &bench.truth());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_catalogue_judges_anew_what_did_not_change() {
+    let bench = Workbench::prepare(world()).await;
+    bench.run_all().await;
+    let (organization, project) = bench.projects().await.remove(0);
+    let connector = bench.connector().await.id;
+    let subject = JobSubject::project(connector, organization, project);
+    let changes = bench.run_once(JobKind::ProjectSync, subject.clone()).await.unwrap();
+    assert!(changes.jobs.is_empty(), "the catalogue has not changed: {:?}", changes.jobs);
+    let earlier = judged_by_an_earlier_catalogue(&bench, project).await;
+    bench.write(JobKind::ProjectRefresh, subject.clone(), earlier).await;
+    assert_ne!(bench.assessments().await, bench.truth());
+
+    bench.ask(JobKind::ProjectSync, subject).await;
+    bench.run_all().await;
+    assert_same("what no rule makes any more has ended", &bench.assessments().await, &bench.truth());
+}
+
+/// What a release with a recommendation more would have left of a project.
+async fn judged_by_an_earlier_catalogue(bench: &Workbench, project: ProjectId) -> Changes {
+    let list = bench.store.assessments().list(&AssessmentFilter::default()).await.unwrap();
+    let mut of_project = list.into_iter().filter(|view| view.key.project_id == Some(project));
+    let view = of_project.next().expect("a project that was judged");
+    let recommendation = RecommendationKey(Uuid::new_v4());
+    let assessment = Assessment { recommendation, ..view.assessment };
+    let key = ReadingKey {
+        connector_id: view.connector_id,
+        organization_id: view.key.organization_id,
+        project_id: Some(project),
+        kind: ReadingKind::Refresh,
+        subject: String::new(),
+    };
+    let document = ReadingDocument {
+        document: serde_json::Value::Null,
+        content_hash: ContentHash::of(&"earlier"),
+        item_count: 1,
+    };
+    Changes {
+        assessments: vec![AssessmentWrite { connector_id: view.connector_id, assessment, from: None }],
+        readings: vec![ReadingWrite { key, outcome: Ok(document) }],
+        ..Changes::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

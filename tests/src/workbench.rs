@@ -23,6 +23,7 @@ use muster_store::inbox::RequestEffects;
 use muster_store::ledger::{ClaimedJob, End, Finish, Finished};
 use muster_store::requests::Asked;
 use muster_store::{KeyRing, Store, StoreOptions};
+use muster_sync::SyncSettings;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,7 +78,9 @@ impl Workbench {
         let settings =
             DiscoverySettings { sync_every: LONG, rule_reads: muster_rules::required_reads(), switched_off };
         let mut handlers = muster_discovery::handlers(client.clone(), settings);
-        handlers.extend(muster_sync::handlers(client, &muster_rules::required_reads()));
+        let settings =
+            SyncSettings { rule_reads: muster_rules::required_reads(), catalogue: muster_rules::revision() };
+        handlers.extend(muster_sync::handlers(client, &settings));
         handlers.extend(muster_refresh::handlers());
         Self { simulator, store, handlers, _database: database }
     }
@@ -188,6 +191,13 @@ impl Workbench {
         let result = self.handle(&job).await;
         self.finish(&job, Changes::default(), End::Cancelled).await;
         result.map(|outcome| outcome.changes)
+    }
+
+    /// Has a job of this kind end with these changes, whatever its handler would do.
+    pub async fn write(&self, kind: JobKind, subject: JobSubject, changes: Changes) {
+        self.ask(kind, subject).await;
+        let job = self.next().await.expect("the job is due");
+        self.finish(&job, changes, End::Done).await;
     }
 
     /// Asks for one job and runs it, which must fail; what it committed on the way stays, and it is due again.

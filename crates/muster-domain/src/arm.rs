@@ -1,6 +1,7 @@
 //! Azure Resource Manager ids: Azure's for connectors, organizations, projects and repositories, Muster's beside
 //! them for what Azure has no id for.
 
+use crate::RecommendationKey;
 use crate::connector::Connector;
 use crate::resource::{ResourceKey, ResourceKind};
 use crate::snapshot::encode_path_segment;
@@ -59,6 +60,11 @@ pub fn resource_id(connector: &Connector, key: &ResourceKey, path: ResourcePath<
     }
 }
 
+/// Id of an assessment of the resource with this id; subject of its facts.
+pub fn assessment_id(resource_id: &str, recommendation: RecommendationKey) -> String {
+    format!("{resource_id}/providers/Microsoft.Security/assessments/{recommendation}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +111,14 @@ mod tests {
     #[test]
     fn a_connector_has_azures_id() {
         assert_eq!(connector_id(&connector()), CONNECTOR_ID);
+    }
+
+    #[test]
+    fn an_assessment_lies_below_its_resource() {
+        let recommendation = RecommendationKey(Uuid::from_u128(7));
+        let id = assessment_id(&connector_id(&connector()), recommendation);
+        let expected = format!("{CONNECTOR_ID}/providers/Microsoft.Security/assessments/{recommendation}");
+        assert_eq!(id, expected);
     }
 
     #[test]

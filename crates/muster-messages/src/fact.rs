@@ -169,7 +169,7 @@ pub struct AssessmentChanged {
     /// State before; null for the first verdict.
     #[schemars(schema_with = "crate::schema::optional_assessment_state")]
     pub from: Option<AssessmentState>,
-    /// State now; null when the resource is gone.
+    /// State now; null when the resource is gone, or the catalogue has the recommendation no more.
     #[schemars(schema_with = "crate::schema::optional_assessment_state")]
     pub to: Option<AssessmentState>,
     /// Why, as a stable code.

@@ -11,7 +11,7 @@ use muster_messages::fact::{AssessmentChanged, FactPayload, ResourceReference};
 use muster_store::changes::{AssessmentId, AssessmentWrite, Changes};
 use std::collections::HashMap;
 
-/// What changes when `judgements` meet what was known.
+/// What changes when `judgements` meet what was known. What no rule of the catalogue makes any more ends.
 pub(crate) fn changes_of(
     connector: &Connector,
     snapshot: &ProjectSnapshot,
@@ -41,6 +41,9 @@ pub(crate) fn changes_of(
         changes.facts.push(fact_of(connector, snapshot, &judgement, &assessment, from, name));
         changes.assessments.push(AssessmentWrite { connector_id: connector.id, assessment, from });
     }
+    let withdrawn = known.keys().filter(|id| muster_rules::find(id.recommendation).is_none());
+    changes.withdrawn_assessments = withdrawn.copied().collect();
+    changes.withdrawn_assessments.sort_unstable();
     changes
 }
 
@@ -60,7 +63,7 @@ fn fact_of(
     };
     let resource = arm::resource_id(connector, key, path);
     Fact {
-        subject: format!("{resource}/providers/Microsoft.Security/assessments/{}", assessment.recommendation),
+        subject: arm::assessment_id(&resource, assessment.recommendation),
         sequence: assessment.change_sequence,
         time: assessment.since,
         payload: FactPayload::AssessmentChanged(AssessmentChanged {

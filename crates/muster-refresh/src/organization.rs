@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::read::Read;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::changes::Changes;
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
 use std::time::Duration;
 
-/// Asks for the refresh of every project of an organization. Rules that judge the organization itself would be
-/// judged here.
+/// Asks for the refresh of every project of an organization. No rule judges an organization itself.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshOrganization;
 
@@ -32,9 +32,12 @@ impl Handler for RefreshOrganization {
                 message: format!("organization {organization} is not in the inventory"),
             });
         };
+        // A project that was never read is judged when it is: until then everything about it is Unknown.
+        let read = inventory.last_read(connector_id, found.id, Read::ServiceEndpoints).await?;
         let projects = inventory.projects(connector_id, found.id).await?;
         let jobs = projects
             .into_iter()
+            .filter(|project| read.contains_key(&project.id))
             .map(|project| NewJob {
                 kind: JobKind::ProjectRefresh,
                 subject: JobSubject::project(connector_id, organization.clone(), project.id),

@@ -4,7 +4,6 @@ use crate::difference::changes_of;
 use async_trait::async_trait;
 use muster_domain::connector::{Connector, ConnectorState};
 use muster_domain::job::{JobKind, JobSubject};
-use muster_domain::resource::ContentHash;
 use muster_domain::snapshot::ProjectSnapshot;
 use muster_domain::{ConnectorId, OrganizationName, ProjectId};
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
@@ -13,9 +12,9 @@ use muster_store::changes::{Changes, ReadingDocument, ReadingKey, ReadingKind, R
 use muster_store::ledger::ClaimedJob;
 use std::collections::HashMap;
 
-/// Projects judged at a time: large enough that one transaction serves many, small enough that one large project
-/// does not hold up many small ones.
-const GROUP_SIZE: usize = 50;
+/// Projects judged at a time: one transaction serves many small ones, and ten large ones of several hundred repositories
+/// in each slot still take little memory.
+const GROUP_SIZE: usize = 10;
 
 /// Judges projects.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +111,10 @@ async fn refresh(job: &ClaimedJob, view: &View, slice: &Slice<'_>) -> Result<Out
             kind: ReadingKind::Refresh,
             subject: String::new(),
         },
+        // By which catalogue: another one judges anew (`muster-sync`).
         outcome: Ok(ReadingDocument {
             document: serde_json::Value::Null,
-            content_hash: ContentHash::of(&()),
+            content_hash: muster_rules::revision(),
             item_count,
         }),
     });

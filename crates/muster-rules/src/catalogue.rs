@@ -11,6 +11,7 @@ use muster_domain::RecommendationKey;
 use muster_domain::assessment::Judgement;
 use muster_domain::read::Read;
 use muster_domain::recommendation::Recommendation;
+use muster_domain::resource::ContentHash;
 use muster_domain::snapshot::ProjectSnapshot;
 use std::collections::BTreeSet;
 
@@ -45,6 +46,13 @@ pub fn catalogue() -> &'static [&'static dyn Rule] {
 /// The rule of that key.
 pub fn find(key: RecommendationKey) -> Option<&'static dyn Rule> {
     catalogue().iter().copied().find(|rule| rule.recommendation().key == key)
+}
+
+/// Tells one catalogue from another: the release of this crate, and the recommendations that it holds. What an earlier
+/// one judged is to be judged anew, though nothing was read that differs.
+pub fn revision() -> ContentHash {
+    let keys: Vec<RecommendationKey> = catalogue().iter().map(|rule| rule.recommendation().key).collect();
+    ContentHash::of(&(env!("CARGO_PKG_VERSION"), keys))
 }
 
 /// What all rules together need to have read; [`Read::scope`] says how often.

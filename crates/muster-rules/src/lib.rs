@@ -11,4 +11,4 @@ mod open_to_all_pipelines;
 mod pages;
 mod rules;
 
-pub use catalogue::{Rule, catalogue, find, judge_project, required_reads, rules_reading};
+pub use catalogue::{Rule, catalogue, find, judge_project, required_reads, revision, rules_reading};

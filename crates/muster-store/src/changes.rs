@@ -32,6 +32,8 @@ pub struct Changes {
     pub forgotten_readings: Vec<ReadingKey>,
     /// New or changed assessments.
     pub assessments: Vec<AssessmentWrite>,
+    /// Assessments that no rule makes any more: they end (kept in the history); subscribers are told by the store.
+    pub withdrawn_assessments: Vec<AssessmentId>,
     /// What happened to connectors.
     pub connectors: Vec<ConnectorTransition>,
     /// How organizations stand with their connector; the store draws the connector's state from all of them.
@@ -57,6 +59,7 @@ impl Changes {
             && self.readings.is_empty()
             && self.forgotten_readings.is_empty()
             && self.assessments.is_empty()
+            && self.withdrawn_assessments.is_empty()
             && self.connectors.is_empty()
             && self.organizations.is_empty()
             && self.choices.is_empty()
@@ -266,7 +269,7 @@ pub struct AssessmentWrite {
 }
 
 /// Names an assessment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssessmentId {
     /// The resource.
     pub resource_id: ResourceId,

@@ -3,6 +3,7 @@
 use crate::clock::{Backend, DatabaseClock};
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
+use muster_domain::ResourceId;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, Statement, TryGetable,
     Value,
@@ -250,6 +251,12 @@ pub(crate) fn padded<T: Clone>(items: &[T]) -> Vec<T> {
         padded.resize(items.len().next_power_of_two(), last.clone());
     }
     padded
+}
+
+/// The places of a list of resources from `first` on, padded, and their values.
+pub(crate) fn id_list(first: usize, ids: &[ResourceId]) -> (String, Vec<Value>) {
+    let ids = padded(ids);
+    (places(first, ids.len()), ids.iter().map(|id| Value::from(id.0)).collect())
 }
 
 /// Milliseconds of a duration, as columns hold them.

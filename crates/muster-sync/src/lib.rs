@@ -5,26 +5,16 @@ mod links;
 mod pass;
 mod project;
 mod reads;
+mod settings;
 
 pub use project::SyncProject;
+pub use settings::{INVENTORY_READS, SyncSettings};
 
 use muster_azdo::AzureDevOps;
-use muster_domain::read::Read;
 use muster_runtime::Handler;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Reads of a project that the inventory needs, whatever rules are enabled.
-pub const INVENTORY_READS: [Read; 6] = [
-    Read::BuildDefinitions,
-    Read::ServiceEndpoints,
-    Read::VariableGroups,
-    Read::SecureFiles,
-    Read::Queues,
-    Read::Environments,
-];
-
-/// The handlers of the role `sync`: `rule_reads` are the reads that enabled rules declare.
-pub fn handlers(client: AzureDevOps, rule_reads: &BTreeSet<Read>) -> Vec<Arc<dyn Handler>> {
-    vec![Arc::new(SyncProject::new(client, rule_reads))]
+/// The handlers of the role `sync`.
+pub fn handlers(client: AzureDevOps, settings: &SyncSettings) -> Vec<Arc<dyn Handler>> {
+    vec![Arc::new(SyncProject::new(client, settings))]
 }

@@ -13,7 +13,7 @@ use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{ContentHash, Presence, Resource, ResourceKey, ResourceKind};
 use muster_domain::snapshot::AuthorizedResourceList;
-use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId};
+use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId, cause};
 use muster_runtime::{HandlerError, Outcome, Slice};
 use muster_store::changes::{
     Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, RelationKind,
@@ -90,28 +90,18 @@ impl<'a> Pass<'a> {
             return Err(HandlerError::Reject { class: "malformed_subject", message });
         };
         let store = slice.store();
-        let Some(connector) = store
-            .connectors()
-            .get(subject.connector_id)
-            .await?
-            .filter(|connector| connector.state.may_work())
-        else {
+        let connector = store.connectors().get(subject.connector_id).await?;
+        let Some(connector) = connector.filter(|connector| connector.state.may_work()) else {
             return Ok(None);
         };
         let inventory = store.inventory();
         let Some(found) = inventory.organization_by_name(connector.id, &organization).await? else {
-            return Err(HandlerError::Gone {
-                message: format!("organization {organization} is not in the inventory"),
-            });
+            return Err(not_in_inventory(&format!("organization {organization}")));
         };
         // Not listed any more: what it was asked for answers nothing, and no call need say so. Discovery brings it back.
         let project = ResourceKey::project(found.id, project_id).resource_id(connector.id);
         match inventory.get(project).await? {
-            None => {
-                return Err(HandlerError::Gone {
-                    message: format!("project {project_id} of {organization} is not in the inventory"),
-                });
-            }
+            None => return Err(not_in_inventory(&format!("project {project_id} of {organization}"))),
             Some(project) if project.presence != Presence::Present => return Ok(None),
             Some(_) => (),
         }
@@ -275,14 +265,20 @@ impl<'a> Pass<'a> {
         Outcome::carry_on(self.changes, progress)
     }
 
-    /// The pass is complete: the project is judged where something changed.
-    pub(crate) fn finish(mut self) -> Outcome {
-        if self.progress.changed {
+    /// The pass is complete: the project is judged where something changed, or another catalogue judged it last.
+    pub(crate) fn finish(mut self, catalogue: ContentHash) -> Outcome {
+        if self.progress.changed || self.judged_by() != Some(catalogue) {
             let subject = self.job.subject.clone();
             let job = self.next_job(JobKind::ProjectRefresh, subject);
             self.changes.jobs.push(job);
         }
         Outcome::done(self.changes)
+    }
+
+    /// The catalogue by which the project was judged last.
+    fn judged_by(&self) -> Option<ContentHash> {
+        let stored = self.known_readings.get(&(ReadingKind::Refresh, String::new()))?;
+        stored.outcome.as_ref().ok().map(|document| document.content_hash)
     }
 
     /// A job that follows from this one.
@@ -293,7 +289,7 @@ impl<'a> Pass<'a> {
             credential_id: kind.spends_budget().then_some(self.connector.credential_id),
             delay: Duration::ZERO,
             priority: BACKGROUND_PRIORITY,
-            cause: format!("job:{}", self.job.lease.job_id),
+            cause: cause::of_job(self.job.lease.job_id),
             trace: self.job.trace.clone(),
         }
     }
@@ -302,4 +298,8 @@ impl<'a> Pass<'a> {
         // Plain structs with text keys always serialise.
         serde_json::to_value(&self.progress).unwrap_or_default()
     }
+}
+
+fn not_in_inventory(what: &str) -> HandlerError {
+    HandlerError::Gone { message: format!("{what} is not in the inventory") }
 }

@@ -1,6 +1,6 @@
 //! `project.sync`: reads the settings of a project.
 
-use crate::INVENTORY_READS;
+use crate::SyncSettings;
 use crate::cross_check::{self, Reached};
 use crate::pass::Pass;
 use crate::reads::{self, read};
@@ -9,7 +9,8 @@ use muster_azdo::{AzureDevOps, CallError};
 use muster_domain::failure::CallFailure;
 use muster_domain::job::JobKind;
 use muster_domain::protected::ProtectedResource;
-use muster_domain::read::{Read, ReadScope, UnknownReason};
+use muster_domain::read::{Read, UnknownReason};
+use muster_domain::resource::ContentHash;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::ledger::ClaimedJob;
 use std::collections::BTreeSet;
@@ -20,21 +21,17 @@ const PROJECT_DOES_NOT_EXIST: &str = "TF200016";
 /// Reads the settings of projects.
 pub struct SyncProject {
     client: AzureDevOps,
-    reads: Vec<Read>,
+    reads: BTreeSet<Read>,
     /// Types of resources for which rules ask which pipelines may use them.
     checked: Vec<ProtectedResource>,
+    catalogue: ContentHash,
 }
 
 impl SyncProject {
-    /// A handler that makes the union of `rule_reads` and what the inventory needs, as far as they are read per
-    /// project.
-    pub fn new(client: AzureDevOps, rule_reads: &BTreeSet<Read>) -> Self {
-        let union: BTreeSet<Read> = rule_reads.iter().copied().chain(INVENTORY_READS).collect();
-        // The order of the enumeration: what is asked about resources after their listings.
-        let is_read_here =
-            |read: &Read| read.scope() == ReadScope::Project && *read != Read::DeletedRepositories;
-        let reads = union.into_iter().filter(is_read_here).collect();
-        Self { client, reads, checked: cross_check::types_of(rule_reads) }
+    /// A handler that calls through `client`.
+    pub fn new(client: AzureDevOps, settings: &SyncSettings) -> Self {
+        let checked = cross_check::types_of(&settings.rule_reads);
+        Self { client, reads: settings.project_reads(), checked, catalogue: settings.catalogue }
     }
 }
 
@@ -65,7 +62,7 @@ impl Handler for SyncProject {
             Ok(Reached::SliceEnd) => return Ok(pass.carry_on()),
             Err(error) => settle(Read::PipelinePermissions, error, &mut pass).await?,
         }
-        Ok(pass.finish())
+        Ok(pass.finish(self.catalogue))
     }
 }
 

@@ -12,6 +12,7 @@ use muster_runtime::reclaimer::Reclaimer;
 use muster_runtime::relay::Relay;
 use muster_runtime::runner::{Runner, RunnerContext, RunnerSettings};
 use muster_runtime::schedules::Schedules;
+use muster_sync::SyncSettings;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ fn start_heartbeat(process: &Process, role: &'static str, slots: usize) {
 fn handlers(process: &Process, role: Role) -> Result<Vec<Arc<dyn Handler>>, Failed> {
     Ok(match role {
         Role::Discovery => muster_discovery::handlers(process.client()?, discovery_settings(process)),
-        Role::Sync => muster_sync::handlers(process.client()?, &muster_rules::required_reads()),
+        Role::Sync => muster_sync::handlers(process.client()?, &sync_settings()),
         Role::Refresh => muster_refresh::handlers(),
     })
 }
@@ -114,6 +115,10 @@ fn discovery_settings(process: &Process) -> DiscoverySettings {
         rule_reads: muster_rules::required_reads(),
         switched_off: process.configuration.reads.switched_off(),
     }
+}
+
+fn sync_settings() -> SyncSettings {
+    SyncSettings { rule_reads: muster_rules::required_reads(), catalogue: muster_rules::revision() }
 }
 
 fn hours(hours: f64) -> Duration {

@@ -1,18 +1,17 @@
 //! Verdicts, and the history of each. An older run never overwrites what a newer one said.
 
-use super::naming::{Names, assessment_subject};
+use super::naming::Names;
 use super::{Applied, REMOVED};
 use crate::changes::AssessmentWrite;
 use crate::entity::{assessment, assessment_history, upsert};
 use crate::error::StoreError;
 use crate::inventory::StoredResource;
 use crate::inventory::row::{COLUMNS, stored};
-use crate::session::{Session, padded, places};
-use muster_domain::{RecommendationKey, ResourceId};
+use crate::session::{Session, id_list};
+use muster_domain::{RecommendationKey, ResourceId, arm};
 use muster_messages::fact::FactPayload;
 use muster_messages::{Fact, TraceContext};
 use sea_orm::ActiveValue::Set;
-use sea_orm::Value;
 use sea_orm::sea_query::{Expr, OnConflict};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -72,13 +71,11 @@ async fn ended_before(session: &Session, writes: &[&AssessmentWrite]) -> Result<
     let resources: Vec<ResourceId> = resources.into_iter().collect();
     let mut raised = Raised::new();
     for chunk in resources.chunks(ROWS_PER_STATEMENT) {
-        let ids = padded(chunk);
+        let (list, parameters) = id_list(1, chunk);
         let statement = format!(
             "SELECT resource_id, recommendation, max(change_sequence) AS change_sequence FROM assessment_history \
-             WHERE resource_id IN ({}) AND to_state = '{REMOVED}' GROUP BY resource_id, recommendation",
-            places(1, ids.len())
+             WHERE resource_id IN ({list}) AND to_state = '{REMOVED}' GROUP BY resource_id, recommendation"
         );
-        let parameters = ids.iter().map(|id| Value::from(id.0)).collect();
         for row in session.all("assessment_history", &statement, parameters).await? {
             let id = (row.id("resource_id")?, row.id("recommendation")?);
             if first.contains(&id) {
@@ -99,10 +96,8 @@ pub(super) async fn raise_facts(
     let ids: Vec<ResourceId> = ids.into_iter().collect();
     let mut by_subject: HashMap<String, i64> = HashMap::new();
     for chunk in ids.chunks(ROWS_PER_STATEMENT) {
-        let places_of = padded(chunk);
-        let statement =
-            format!("SELECT {COLUMNS} FROM resource WHERE id IN ({})", places(1, places_of.len()));
-        let parameters = places_of.iter().map(|id| Value::from(id.0)).collect();
+        let (list, parameters) = id_list(1, chunk);
+        let statement = format!("SELECT {COLUMNS} FROM resource WHERE id IN ({list})");
         let rows = session.all("resource", &statement, parameters).await?;
         let resources: Vec<StoredResource> = rows.iter().map(stored).collect::<Result<_, _>>()?;
         let keys = resources.iter().map(|stored| (stored.connector_id, &stored.resource.key));
@@ -113,7 +108,7 @@ pub(super) async fn raise_facts(
             let range =
                 (stored.id, RecommendationKey(Uuid::nil()))..=(stored.id, RecommendationKey(Uuid::max()));
             for ((_, recommendation), raise) in raised.range(range) {
-                by_subject.insert(assessment_subject(&named.subject, *recommendation), *raise);
+                by_subject.insert(arm::assessment_id(&named.subject, *recommendation), *raise);
             }
         }
     }

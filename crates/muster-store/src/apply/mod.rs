@@ -2,6 +2,7 @@
 
 mod assessments;
 mod claims;
+mod endings;
 mod naming;
 mod organizations;
 mod presence;
@@ -10,8 +11,8 @@ mod resources;
 mod told;
 
 pub(crate) use claims::release_all;
+pub(crate) use endings::REMOVED;
 pub(crate) use organizations::reason_of;
-pub(crate) use presence::REMOVED;
 pub(crate) use readings::reading_id;
 
 use crate::changes::Changes;
@@ -61,6 +62,8 @@ pub(crate) async fn apply(
     let all = || group.iter().map(|(changes, _)| *changes);
     let mut happened = presence::write(session, applied, traced(group, |changes| &changes.presence)).await?;
     happened.extend(resources::write(session, applied, traced(group, |changes| &changes.resources)).await?);
+    let withdrawn = traced(group, |changes| &changes.withdrawn_assessments);
+    happened.extend(endings::withdraw(session, applied, withdrawn).await?);
     facts.extend(told::facts(session, applied, happened).await?);
     resources::write_relations(session, all().flat_map(|changes| &changes.relations)).await?;
     readings::forget(session, all().flat_map(|changes| &changes.forgotten_readings)).await?;

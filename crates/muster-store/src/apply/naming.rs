@@ -2,13 +2,12 @@
 
 use crate::connectors;
 use crate::error::StoreError;
-use crate::session::{Session, padded, places};
+use crate::session::{Session, id_list};
 use muster_domain::arm::{self, ResourcePath};
 use muster_domain::connector::Connector;
 use muster_domain::resource::{ResourceKey, ResourceKind};
-use muster_domain::{ConnectorId, RecommendationKey, ResourceId};
+use muster_domain::{ConnectorId, ResourceId};
 use muster_messages::fact::ResourceReference;
-use sea_orm::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// Rows of one statement.
@@ -43,9 +42,8 @@ impl Names {
         let along_the_path: Vec<ResourceId> = along_the_path.into_iter().collect();
         let mut names = HashMap::new();
         for chunk in along_the_path.chunks(ROWS_PER_STATEMENT) {
-            let ids = padded(chunk);
-            let statement = format!("SELECT id, name FROM resource WHERE id IN ({})", places(1, ids.len()));
-            let parameters = ids.iter().map(|id| Value::from(id.0)).collect();
+            let (list, parameters) = id_list(1, chunk);
+            let statement = format!("SELECT id, name FROM resource WHERE id IN ({list})");
             for row in session.all("resource", &statement, parameters).await? {
                 names.insert(row.id("id")?, row.get("name")?);
             }
@@ -86,9 +84,4 @@ fn path_of(connector_id: ConnectorId, key: &ResourceKey) -> [Option<ResourceId>;
     let project =
         key.project_id.map(|id| ResourceKey::project(key.organization_id, id).resource_id(connector_id));
     [Some(organization), project]
-}
-
-/// Subject of the facts of an assessment.
-pub(super) fn assessment_subject(resource_subject: &str, recommendation: RecommendationKey) -> String {
-    format!("{resource_subject}/providers/Microsoft.Security/assessments/{recommendation}")
 }

@@ -1,24 +1,18 @@
 //! Resources that are not listed any more. What is gone loses its assessments and links; the history keeps them.
 
 use super::Applied;
-use super::told::{Happened, REMOVED_CAUSE, REMOVED_OBSERVATION, Seen, What, differences};
+use super::endings::{self, Ended, Ending};
+use super::told::{Happened, Seen, What, differences};
 use crate::changes::PresenceWrite;
-use crate::entity::{assessment_history, upsert};
 use crate::error::StoreError;
 use crate::inventory::row::key;
-use crate::session::{Row, Session, padded, places};
-use muster_domain::assessment::AssessmentState;
+use crate::session::{Session, id_list};
 use muster_domain::resource::{Presence, ResourceKey};
 use muster_domain::{ConnectorId, ResourceId};
 use muster_messages::TraceContext;
-use sea_orm::ActiveValue::Set;
 use sea_orm::Value;
-use sea_orm::sea_query::OnConflict;
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
-/// What the history says in place of a state when the resource of an assessment is gone.
-pub(crate) const REMOVED: &str = "removed";
 /// Rows of one statement.
 const ROWS_PER_STATEMENT: usize = 500;
 
@@ -40,7 +34,7 @@ pub(super) async fn write<'a>(
             let before = before(session, chunk).await?;
             let trace_of = |id: &ResourceId| last.get(id).and_then(|(_, trace)| *trace);
             if presence == Presence::Gone {
-                happened.extend(close_assessments(session, applied, chunk, &before, trace_of).await?);
+                happened.extend(close(session, applied, chunk, &before, trace_of).await?);
             }
             set(session, applied, chunk, presence).await?;
             happened.extend(before.iter().filter_map(|(id, before)| before.compared(presence, trace_of(id))));
@@ -50,7 +44,7 @@ pub(super) async fn write<'a>(
 }
 
 /// A row as it was.
-struct Before {
+pub(super) struct Before {
     connector_id: ConnectorId,
     key: ResourceKey,
     name: String,
@@ -59,7 +53,13 @@ struct Before {
 }
 
 impl Before {
-    fn happened<'a>(&self, sequence: i64, what: What, trace: Option<&'a TraceContext>) -> Happened<'a> {
+    /// Something that happened to it, or to an assessment of it.
+    pub(super) fn happened<'a>(
+        &self,
+        sequence: i64,
+        what: What,
+        trace: Option<&'a TraceContext>,
+    ) -> Happened<'a> {
         let (connector_id, key, name) = (self.connector_id, self.key.clone(), self.name.clone());
         Happened { connector_id, key, name, sequence, what, trace }
     }
@@ -82,7 +82,10 @@ impl Before {
 }
 
 /// Locks the rows that exist.
-async fn before(session: &Session, ids: &[ResourceId]) -> Result<BTreeMap<ResourceId, Before>, StoreError> {
+pub(super) async fn before(
+    session: &Session,
+    ids: &[ResourceId],
+) -> Result<BTreeMap<ResourceId, Before>, StoreError> {
     let (list, parameters) = id_list(1, ids);
     let statement = format!(
         "SELECT id, connector_id, kind, organization_id, project_id, external_id, name, presence, change_sequence \
@@ -122,7 +125,7 @@ async fn set(
 }
 
 /// Ends the assessments of what is gone, and cuts its links.
-async fn close_assessments<'a>(
+async fn close<'a>(
     session: &Session,
     applied: &Applied,
     ids: &[ResourceId],
@@ -130,53 +133,11 @@ async fn close_assessments<'a>(
     trace_of: impl Fn(&ResourceId) -> Option<&'a TraceContext>,
 ) -> Result<Vec<Happened<'a>>, StoreError> {
     let (list, parameters) = id_list(1, ids);
-    let ended = format!("DELETE FROM assessment WHERE resource_id IN ({list}) RETURNING {ENDED_COLUMNS}");
-    let rows = session.all("assessment", &ended, parameters.clone()).await?;
-    let mut happened = Vec::with_capacity(rows.len());
-    let mut history = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let resource_id: ResourceId = row.id("resource_id")?;
-        let from = row.parse("state", AssessmentState::parse)?;
-        let sequence: i64 = row.get::<i64>("change_sequence")? + 1;
-        history.push(ended_row(applied, row, from, sequence)?);
-        if let Some(before) = before.get(&resource_id) {
-            let recommendation = row.id("recommendation")?;
-            let what = What::AssessmentEnded { recommendation, from, expected: row.get("expected")? };
-            happened.push(before.happened(sequence, what, trace_of(&resource_id)));
-        }
-    }
-    let once = OnConflict::column(assessment_history::Column::Id).do_nothing().to_owned();
-    upsert(session, history, once).await?;
+    let which = format!("resource_id IN ({list})");
+    let ended = Ended { which: &which, parameters: parameters.clone(), ending: Ending::ResourceRemoved };
+    let happened = endings::end(session, applied, ended, before, trace_of).await?;
     session
         .run(&format!("DELETE FROM relation WHERE from_id IN ({list}) OR to_id IN ({list})"), parameters)
         .await?;
     Ok(happened)
-}
-
-const ENDED_COLUMNS: &str = "resource_id, recommendation, connector_id, state, expected, change_sequence";
-
-fn ended_row(
-    applied: &Applied,
-    row: &Row,
-    from: AssessmentState,
-    sequence: i64,
-) -> Result<assessment_history::ActiveModel, StoreError> {
-    Ok(assessment_history::ActiveModel {
-        id: Set(Uuid::now_v7()),
-        resource_id: Set(row.get("resource_id")?),
-        recommendation: Set(row.get("recommendation")?),
-        connector_id: Set(row.get("connector_id")?),
-        from_state: Set(Some(from.as_str().to_owned())),
-        to_state: Set(REMOVED.to_owned()),
-        cause: Set(REMOVED_CAUSE.to_owned()),
-        observed: Set(REMOVED_OBSERVATION.to_owned()),
-        expected: Set(row.get("expected")?),
-        change_sequence: Set(sequence),
-        at_ms: Set(applied.now_ms),
-    })
-}
-
-fn id_list(first: usize, ids: &[ResourceId]) -> (String, Vec<Value>) {
-    let ids = padded(ids);
-    (places(first, ids.len()), ids.iter().map(|id| Value::from(id.0)).collect())
 }

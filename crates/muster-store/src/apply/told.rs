@@ -1,22 +1,18 @@
 //! What subscribers are told of resources: drawn from the rows before and after, in the transaction that writes them.
 
 use super::Applied;
-use super::naming::{Named, Names, assessment_subject};
+use super::endings::Ending;
+use super::naming::{Named, Names};
 use crate::error::StoreError;
 use crate::session::Session;
 use muster_domain::assessment::AssessmentState;
 use muster_domain::properties::Properties;
 use muster_domain::resource::{Presence, ResourceKey};
-use muster_domain::{ConnectorId, RecommendationKey};
+use muster_domain::{ConnectorId, RecommendationKey, arm};
 use muster_messages::fact::{
     AssessmentChanged, FactPayload, PropertyChange, ResourceChanged, ResourceDiscovered, ResourceRemoved,
 };
 use muster_messages::{Fact, TraceContext};
-
-/// Why an assessment ended.
-pub(super) const REMOVED_CAUSE: &str = "ResourceRemoved";
-/// The same, for people.
-pub(super) const REMOVED_OBSERVATION: &str = "the resource is gone";
 
 /// Something that happened to a resource, before it has a name for subscribers.
 pub(super) struct Happened<'a> {
@@ -33,7 +29,12 @@ pub(super) enum What {
     Discovered,
     Changed(Vec<PropertyChange>),
     Removed,
-    AssessmentEnded { recommendation: RecommendationKey, from: AssessmentState, expected: String },
+    AssessmentEnded {
+        recommendation: RecommendationKey,
+        from: AssessmentState,
+        expected: String,
+        ending: Ending,
+    },
 }
 
 /// The facts of what happened, with present names.
@@ -65,19 +66,19 @@ fn fact(applied: &Applied, one: &Happened<'_>, named: Named) -> Fact {
             (subject, FactPayload::ResourceChanged(ResourceChanged { connector_id, resource, changes }))
         }
         What::Removed => (subject, FactPayload::ResourceRemoved(ResourceRemoved { connector_id, resource })),
-        What::AssessmentEnded { recommendation, from, expected } => {
+        What::AssessmentEnded { recommendation, from, expected, ending } => {
             let payload = AssessmentChanged {
                 assessment_key: *recommendation,
                 connector_id,
                 resource,
                 from: Some(*from),
                 to: None,
-                cause: REMOVED_CAUSE.to_owned(),
-                observed: REMOVED_OBSERVATION.to_owned(),
+                cause: ending.cause().to_owned(),
+                observed: ending.observation().to_owned(),
                 expected: expected.clone(),
                 since: applied.now(),
             };
-            (assessment_subject(&subject, *recommendation), FactPayload::AssessmentChanged(payload))
+            (arm::assessment_id(&subject, *recommendation), FactPayload::AssessmentChanged(payload))
         }
     };
     Fact { subject, sequence: one.sequence, time: applied.now(), payload }

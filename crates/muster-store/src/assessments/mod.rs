@@ -45,7 +45,7 @@ pub struct AssessmentHistory {
     pub recommendation: RecommendationKey,
     /// The state before; absent for a first verdict.
     pub from: Option<AssessmentState>,
-    /// The state after; absent when the resource was gone.
+    /// The state after; absent when the assessment ended.
     pub to: Option<AssessmentState>,
     /// Why.
     pub cause: String,

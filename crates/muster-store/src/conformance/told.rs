@@ -20,6 +20,7 @@ on_both!(
     renames_and_settings_are_told_with_before_and_after,
     missing_back_gone_and_back_again,
     an_assessment_that_comes_back_goes_on_counting,
+    an_assessment_that_no_rule_makes_any_more_ends,
     a_removed_connector_tells_what_is_gone,
     names_of_one_batch_are_the_new_ones,
     a_whole_page_is_told,
@@ -237,6 +238,36 @@ async fn an_assessment_that_comes_back_goes_on_counting(bench: Bench) {
     let history = bench.store.assessments().history(id).await.expect("history");
     let sequences: Vec<i64> = history.iter().map(|entry| entry.change_sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
+}
+
+async fn an_assessment_that_no_rule_makes_any_more_ends(bench: Bench) {
+    begin(&bench).await;
+    let judged = [20, 21].map(|number| repository(ORGANIZATION, PROJECT, number).key);
+    let assessments =
+        judged.iter().map(|key| assessment(&bench, CONNECTOR, key, AssessmentState::Healthy, 4)).collect();
+    write(&bench, Changes { assessments, ..Changes::default() }).await;
+    events(&bench).await;
+    let id = AssessmentId {
+        resource_id: judged[0].resource_id(CONNECTOR),
+        recommendation: RecommendationKey(super::fixtures::uuid(99)),
+    };
+    let other = AssessmentId { recommendation: RecommendationKey(super::fixtures::uuid(98)), ..id };
+    let withdraw = || Changes { withdrawn_assessments: vec![id, other], ..Changes::default() };
+    write(&bench, withdraw()).await;
+    let [(event_type, subject, data)] = &told(&bench).await[..] else { panic!("one fact") };
+    assert_eq!(event_type, "muster.assessment.changed.v1");
+    let below = "/Contoso/projects/Payments/repos/repository-20/providers/Microsoft.Security/assessments/";
+    assert!(subject.starts_with(below), "{subject}");
+    assert_eq!((&data["from"], &data["to"]), (&json!("Healthy"), &Value::Null));
+    assert_eq!(data["cause"], "RecommendationWithdrawn");
+    let store = bench.store.assessments();
+    let left = store.of_project(CONNECTOR, ORGANIZATION, PROJECT).await.expect("list");
+    let left: Vec<_> = left.keys().map(|id| id.resource_id).collect();
+    assert_eq!(left, [judged[1].resource_id(CONNECTOR)], "that of the other resource stands");
+    let history = store.history(id).await.expect("history");
+    assert_eq!(history.last().map(|last| (last.to, last.change_sequence)), Some((None, 5)));
+    write(&bench, withdraw()).await;
+    assert_eq!(told(&bench).await, [], "once");
 }
 
 async fn a_removed_connector_tells_what_is_gone(bench: Bench) {
