@@ -2,7 +2,7 @@
 //!
 //! Pure: the store keeps a [`BudgetState`] in one row, locks it, calls one of these functions with the database's
 //! time and writes the state back. A refusal changes nothing that the next call would not change as well, so it need
-//! not be written. An operation takes a few microseconds, a row stays under 4 KB.
+//! not be written. An operation takes a few microseconds, a row stays under 8 KB.
 //!
 //! # Why no window passes the share
 //! The service counts a call at some moment between its grant and its answer. Until the answer the call is *in flight*

@@ -1,7 +1,7 @@
 //! The two bounds of the budget, from two windows after the first header: never above the share, never below 95 % of
 //! it, wherever the guess began. Four processes with four calls each ask without end.
 
-use super::scenario::{Outcome, Scenario, field_cost};
+use super::scenario::{LARGEST_ROW_BYTES, Outcome, Scenario, field_cost};
 use super::simulation::run;
 use crate::budget::ConsumptionClass;
 use crate::read::Read;
@@ -35,7 +35,7 @@ fn hold_both_bounds(name: &str, make: impl Fn(f64, u64) -> Scenario) {
         assert!(highest_tstu <= SHARE_TSTU, "{said}: above the share");
         assert!(mean_own_tstu >= 0.95 * SHARE_TSTU, "{said}: below 95 % of the share");
         assert_eq!(outcome.throttled_ever, 0, "{said}: held back or refused");
-        assert!(outcome.largest_row_bytes < 4096, "{said}: a row of {} bytes", outcome.largest_row_bytes);
+        assert!(outcome.largest_row_bytes < LARGEST_ROW_BYTES, "{said}: a row of {} bytes", outcome.largest_row_bytes);
         assert_eq!(outcome.pauses, 0, "{said}");
     }
 }
@@ -147,7 +147,7 @@ fn spending_is_even_so_that_others_find_room_at_any_time() {
 
 #[test]
 fn costs_come_out_as_they_are() {
-    let outcome = run(Scenario { windows: 20.0, ..scenario(300, 10.0, 1) });
+    let outcome = run(Scenario { windows: 60.0, ..scenario(300, 10.0, 1) });
     let settings = Scenario::new(300, MEAN_COST).settings;
     let view = outcome.state.view(&settings, outcome.end);
     for (read, learned) in view.costs {

@@ -1,5 +1,6 @@
 //! What holds whatever happens.
 
+use super::scenario::LARGEST_ROW_BYTES;
 use crate::IdentityKey;
 use crate::budget::{BudgetSettings, BudgetState, ConsumptionClass, Grant, ThrottleSignals};
 use crate::read::Read;
@@ -80,7 +81,7 @@ proptest! {
                 }
                 Step::Store => {
                     let row = serde_json::to_string(&state).expect("written");
-                    prop_assert!(row.len() < 4096, "{} bytes", row.len());
+                    prop_assert!(row.len() < LARGEST_ROW_BYTES, "{} bytes", row.len());
                     state = serde_json::from_str(&row).expect("read");
                 }
             }
