@@ -272,6 +272,27 @@ impl fmt::Display for Read {
     }
 }
 
+/// A scope as the page calls it on which personal access tokens are made; `None` for one that no read needs.
+/// Source: Azure DevOps documentation, "Use personal access tokens" and "Scopes".
+pub fn scope_name(scope: &str) -> Option<&'static str> {
+    Some(match scope {
+        "vso.advsec" => "Advanced Security: Read",
+        "vso.agentpools" => "Agent Pools: Read",
+        "vso.auditlog" => "Audit Log: Read",
+        "vso.build" => "Build: Read",
+        "vso.code" => "Code: Read",
+        "vso.environment_manage" => "Environment: Read & manage",
+        "vso.extension" => "Extensions: Read",
+        "vso.memberentitlementmanagement" => "Member Entitlement Management: Read",
+        "vso.profile" => "User Profile: Read",
+        "vso.project" => "Project and Team: Read",
+        "vso.securefiles_read" => "Secure Files: Read",
+        "vso.serviceendpoint" => "Service Connections: Read",
+        "vso.variablegroups_read" => "Variable Groups: Read",
+        _ => return None,
+    })
+}
+
 /// What came of a read: a value, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -364,5 +385,18 @@ impl UnknownReason {
             Self::NotOffered => "the organization does not offer the read",
             Self::NotInAnswer => "Azure DevOps answered, but said nothing of this resource",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_has_the_name_that_the_page_of_tokens_has_for_it() {
+        for scope in Read::ALL.into_iter().filter_map(Read::token_scope) {
+            assert!(scope_name(scope).is_some_and(|name| name.contains(": Read")), "{scope}");
+        }
+        assert_eq!(scope_name("vso.code_full"), None);
     }
 }

@@ -7,6 +7,7 @@ mod rights;
 pub(crate) use estimate::{Estimate, Prices, Size, reads_of_a_pass};
 
 use crate::cli::Global;
+use crate::commands::inventory::scope_text;
 use crate::commands::survey::Survey;
 use crate::exit::Failed;
 use crate::lookup;
@@ -25,23 +26,19 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub(crate) const EXAMPLES: &str = "\
-What is not in the inventory yet is counted by asking Azure DevOps; so is, with --probe, what the credential may read:
-each read once, on the first project of the first organization.
+What is not in the inventory yet is counted by asking Azure DevOps. With --probe, each read is asked
+for once, on the first project of the first organization.
 
 Examples:
   muster cost --connector contoso
-  muster cost --credential contoso-reader --organization contoso --organization contoso-labs --probe
+  muster cost --credential contoso-reader --organization contoso --probe
   muster cost --connector contoso -o json | jq -r '.grant.tokenScopes[]'";
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true).args(["connector", "credential"]))]
 pub(crate) struct Cost {
     /// What a pass of this connector costs.
-    #[arg(
-        long,
-        value_name = "NAME|ID",
-        conflicts_with = "credential",
-        required_unless_present = "credential"
-    )]
+    #[arg(long, value_name = "NAME|ID")]
     connector: Option<String>,
     /// What a pass with this credential would cost, before anything is connected.
     #[arg(long, value_name = "NAME")]
@@ -277,7 +274,7 @@ impl Document {
             .add("TSTU", format!("{:.1}", estimate.tstu))
             .add("minutes at the share", format!("{:.1}", estimate.minutes))
             .add_all("stay Unknown", self.unknown_recommendations.iter().map(rights::Unjudged::text))
-            .add_all("grant scopes", &self.grant.token_scopes)
+            .add_all("grant scopes", self.grant.token_scopes.iter().map(|scope| scope_text(scope)))
             .add_all("grant rights", &self.grant.rights);
         fields
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Details {
     pub(crate) last_read_at: Option<DateTime<Utc>>,
     pub(crate) next_due_at: Option<DateTime<Utc>>,
-    /// How its own assessments stand, and those of what lies in it.
+    /// How its own assessments stand; callers put those of what lies in it in their place.
     pub(crate) assessments: BTreeMap<AssessmentState, u64>,
     pub(crate) relations: Vec<Relation>,
     pub(crate) reads: Vec<ReadState>,

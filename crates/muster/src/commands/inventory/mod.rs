@@ -9,7 +9,7 @@ mod selection;
 pub(crate) use advanced_security::{Coverage, CoverageCounts};
 pub(crate) use details::Details;
 pub(crate) use identity::Identity;
-pub(crate) use reads::{Gap, ReadState, gaps, last_read, read_states};
+pub(crate) use reads::{Gap, ReadState, gaps, last_read, read_states, scope_text};
 pub(crate) use selection::{Selection, all_pages};
 
 use chrono::{DateTime, Utc};

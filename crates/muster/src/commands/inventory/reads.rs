@@ -2,7 +2,7 @@
 
 use crate::output::moment;
 use chrono::{DateTime, Utc};
-use muster_domain::read::{Read, UnknownReason};
+use muster_domain::read::{Read, UnknownReason, scope_name};
 use muster_store::changes::ReadingKind;
 use muster_store::inventory::ReadingView;
 use serde::Serialize;
@@ -48,18 +48,29 @@ impl Gap {
 
     /// For people, in one line.
     pub(crate) fn text(&self) -> String {
-        let grant = match (self.reason, self.token_scope) {
+        match (self.reason, self.token_scope) {
             (UnknownReason::Forbidden, Some(scope)) => {
-                format!("; grant {scope}, and: {}", self.needed_right)
+                let scope = scope_text(scope);
+                format!("{}: may not be read; grant {scope}, and: {}", self.read, self.needed_right)
             }
-            (UnknownReason::Forbidden, None) => format!("; grant: {}", self.needed_right),
-            _ => String::new(),
-        };
-        format!("{}: {}{grant}", self.read, self.explanation)
+            (UnknownReason::Forbidden, None) => {
+                format!("{}: may not be read; grant: {}", self.read, self.needed_right)
+            }
+            _ => format!("{}: {}", self.read, self.explanation),
+        }
     }
 }
 
-/// Calls to Azure DevOps among the readings, in the order of a pass.
+/// A scope by its own name, and as the page calls it on which tokens are made.
+pub(crate) fn scope_text(scope: &str) -> String {
+    match scope_name(scope) {
+        Some(name) => format!("{scope} ({name})"),
+        None => scope.to_owned(),
+    }
+}
+
+/// Calls to Azure DevOps among the readings, in the order of a pass. What was read of the whole organization and is
+/// kept by project, too, is told once, as of the last time.
 pub(crate) fn read_states(readings: &[ReadingView]) -> Vec<ReadState> {
     let mut states: Vec<ReadState> = readings
         .iter()
@@ -75,7 +86,10 @@ pub(crate) fn read_states(readings: &[ReadingView]) -> Vec<ReadState> {
             ReadingKind::ListCheck | ReadingKind::Refresh => None,
         })
         .collect();
-    states.sort_by(|left, right| (left.read, &left.subject).cmp(&(right.read, &right.subject)));
+    states.sort_by(|left, right| {
+        (left.read, &left.subject, right.read_at).cmp(&(right.read, &right.subject, left.read_at))
+    });
+    states.dedup_by(|later, kept| (later.read, &later.subject) == (kept.read, &kept.subject));
     states
 }
 
@@ -113,6 +127,9 @@ impl ReadState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_domain::{ConnectorId, OrganizationId, ProjectId};
+    use muster_store::changes::ReadingKey;
+    use uuid::Uuid;
 
     fn state(read: Read, unknown: Option<UnknownReason>, seconds: i64) -> ReadState {
         let at = DateTime::from_timestamp(seconds, 0).unwrap();
@@ -129,10 +146,33 @@ mod tests {
         let found = gaps(&states);
         assert_eq!(found.len(), 1);
         let text = found[0].text();
-        assert!(text.contains("vso.serviceendpoint") && text.contains("Reader"), "{text}");
+        assert!(text.contains("vso.serviceendpoint (Service Connections: Read)"), "{text}");
+        assert!(text.contains("Reader"), "{text}");
         assert_eq!(last_read(&states), DateTime::from_timestamp(3, 0));
         let unread = Gap::new(Read::Queues, UnknownReason::NotReadYet).text();
         assert!(!unread.contains("grant"), "{unread}");
+    }
+
+    #[test]
+    fn a_read_that_is_kept_twice_is_told_once_as_of_the_last_time() {
+        let view = |seconds: i64, unknown: Option<UnknownReason>, project_id: Option<ProjectId>| {
+            let at = DateTime::from_timestamp(seconds, 0).unwrap();
+            let key = ReadingKey {
+                connector_id: ConnectorId(Uuid::nil()),
+                organization_id: OrganizationId(Uuid::nil()),
+                project_id,
+                kind: ReadingKind::Read(Read::AdvancedSecurityEnablement),
+                subject: String::new(),
+            };
+            ReadingView { key, read_at: at, changed_at: at, item_count: None, unknown }
+        };
+        let of_project = view(1, None, Some(ProjectId(Uuid::nil())));
+        let of_organization = view(2, Some(UnknownReason::Forbidden), None);
+        for readings in [[of_project.clone(), of_organization.clone()], [of_organization, of_project]] {
+            let states = read_states(&readings);
+            assert_eq!(states.len(), 1, "{states:?}");
+            assert_eq!(states[0].unknown, Some(UnknownReason::Forbidden));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster organization show contoso
-  muster organization show contoso -o json | jq -r '.gaps[].tokenScope'";
+  muster organization show contoso -o json | jq -r '.details.gaps[].tokenScope'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -41,7 +41,7 @@ impl Show {
                 organization: Some(self.organization.clone()),
                 ..Selection::default()
             };
-            let found = rows(session, &selection).await?;
+            let found = in_an_inventory(rows(session, &selection).await?);
             let candidates: Vec<String> =
                 found.iter().map(|row| format!("{} of connector {}", row.name, row.connector)).collect();
             let organization =
@@ -53,6 +53,16 @@ impl Show {
             }
         })
         .await
+    }
+}
+
+/// A name that several connectors ask for is that of the one which has the organization.
+fn in_an_inventory(rows: Vec<Shown>) -> Vec<Shown> {
+    let is_in = |row: &Shown| row.presence.is_some();
+    if rows.iter().filter(|row| is_in(row)).count() == 1 {
+        rows.into_iter().filter(is_in).collect()
+    } else {
+        rows
     }
 }
 
@@ -123,7 +133,10 @@ impl Document {
             policies: Policies::of(document(store, connector, id, Read::OrganizationPolicies).await?),
             advanced_security: counts,
             advanced_security_coverage: counts.overall(),
-            details: detail.map(|detail| Details::of(&detail, hours)),
+            details: detail.map(|detail| Details {
+                assessments: organization.assessments.clone(),
+                ..Details::of(&detail, hours)
+            }),
             organization,
         })
     }

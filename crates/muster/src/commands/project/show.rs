@@ -2,7 +2,7 @@
 
 use super::list::Shown;
 use crate::cli::Global;
-use crate::commands::inventory::{Coverage, CoverageCounts, Details};
+use crate::commands::inventory::{Coverage, CoverageCounts, Details, every_state};
 use crate::exit::Failed;
 use crate::lookup;
 use crate::output::{Fields, Format, or_dash, print_json, print_rows};
@@ -12,12 +12,13 @@ use muster_domain::properties::Properties;
 use muster_domain::resource::Presence;
 use muster_domain::snapshot::encode_path_segment;
 use muster_store::StoreError;
+use muster_store::inventory::{CountFilter, CountLevel};
 use serde::Serialize;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster project show Payments --organization contoso
-  muster project show 2f0a3c5e-1111-4222-8333-444444444444 -o json | jq .gaps";
+  muster project show Payments --organization contoso -o json | jq .details.gaps";
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -57,7 +58,16 @@ impl Show {
                     coverage.count(Coverage::of(state), 1);
                 }
             }
-            let details = Details::of(&detail, session.configuration.scheduling.sync_hours);
+            let mut details = Details::of(&detail, session.configuration.scheduling.sync_hours);
+            let filter = CountFilter {
+                connector: Some(connector.id),
+                organization_id: Some(organization.id),
+                level: CountLevel::Project,
+            };
+            let counts = store.inventory().scope_counts(&filter).await?;
+            if let Some(counts) = counts.iter().find(|counts| counts.project_id == Some(found.project.id)) {
+                details.assessments = every_state(&counts.assessments);
+            }
             let mut project = Shown::from(&detail.view);
             project.web_url = web_url(Some(&organization.stored.resource.properties), &found.project.name);
             project.assessments.clone_from(&details.assessments);

@@ -3,7 +3,7 @@
 use super::chosen;
 use super::row::Shown as Affected;
 use crate::cli::Global;
-use crate::commands::inventory::{assessments_text, every_state};
+use crate::commands::inventory::{assessments_text, every_state, scope_text};
 use crate::exit::Failed;
 use crate::lookup;
 use crate::output::{Fields, Format, note, or_dash, print_json, print_rows};
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster recommendation show reviewers --state unhealthy
-  muster recommendation show 470742ea-324a-406c-b91f-fc1da6a27c0c -o json | jq '.affected[].resource.name'";
+  muster recommendation show reviewers -o json | jq '.affected[].resource.name'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -152,7 +152,7 @@ impl Document {
             .add("why", self.description)
             .add_all("remediation", self.remediation)
             .add_all("reads", self.reads)
-            .add_all("token scopes", &self.token_scopes)
+            .add_all("token scopes", self.token_scopes.iter().map(|scope| scope_text(scope)))
             .add_all("rights", &self.needed_rights)
             .add("counts", assessments_text(&self.counts))
             .add("affected", or_dash(Some(self.affected_count)));
