@@ -126,7 +126,11 @@ impl Credentials {
 }
 
 async fn by_name(session: &Session, name: &str) -> Result<Option<Credential>, StoreError> {
-    let statement = format!("SELECT {COLUMNS} FROM credential WHERE name = $1");
+    // Names are compared without case; one that was stored when they were not is still found by its own.
+    let statement = format!(
+        "SELECT {COLUMNS} FROM credential WHERE lower(name) = lower($1) \
+         ORDER BY CASE WHEN name = $1 THEN 0 ELSE 1 END, name LIMIT 1"
+    );
     session.one("credential", &statement, values![name]).await?.as_ref().map(credential).transpose()
 }
 

@@ -8,9 +8,11 @@ use muster_domain::IdentityKey;
 use muster_domain::connector::ConnectorEvent;
 use muster_domain::credential::CredentialKind::{self, PersonalAccessToken};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 on_both!(
     a_secret_comes_back_as_it_was,
+    a_name_in_another_case_is_the_same_name,
     another_key_does_not_open_it,
     a_secret_moved_to_another_row_does_not_open,
     keys_rotate,
@@ -36,6 +38,22 @@ async fn a_secret_comes_back_as_it_was(bench: Bench) {
     let row = bench.store.reader().one("credential", "SELECT ciphertext FROM credential", values![]).await;
     let ciphertext: Vec<u8> = row.expect("row").expect("row").get("ciphertext").expect("bytes");
     assert!(!ciphertext.windows(6).any(|window| window == b"second"));
+}
+
+async fn a_name_in_another_case_is_the_same_name(bench: Bench) {
+    let credentials = bench.store.credentials();
+    let stored = credentials.put("Token", PersonalAccessToken, &secret("first")).await.expect("put");
+    let again = credentials.put("tOKEN", PersonalAccessToken, &secret("second")).await.expect("put");
+    assert_eq!((again.id, again.name.as_str()), (stored.id, "Token"));
+    assert_eq!(credentials.get_by_name("TOKEN").await.expect("get").expect("it is there").id, stored.id);
+    // Names that were stored apart stay apart.
+    let apart = "INSERT INTO credential (id, name, kind, key_id, nonce, ciphertext, budget_key, created_at_ms, \
+                 updated_at_ms) SELECT $1, 'TOKEN', kind, key_id, nonce, ciphertext, budget_key, created_at_ms, \
+                 updated_at_ms FROM credential";
+    let other = Uuid::now_v7();
+    bench.store.reader().run(apart, values![other]).await.expect("insert");
+    assert_eq!(credentials.get_by_name("TOKEN").await.expect("get").expect("it is there").id.0, other);
+    assert_eq!(credentials.get_by_name("Token").await.expect("get").expect("it is there").id, stored.id);
 }
 
 async fn another_key_does_not_open_it(bench: Bench) {
