@@ -76,7 +76,7 @@ pub enum CallError {
         detail: String,
     },
     /// There is no such thing, or the credential may not know of it: confirm before anything is removed.
-    #[error("{call}: not found{}", detail_suffix(detail))]
+    #[error("{call}: not found{}{}", detail_suffix(detail), not_found_remedy(call))]
     NotFound {
         /// What was called.
         call: CallTarget,
@@ -151,7 +151,10 @@ pub enum UnauthorizedReason {
 impl fmt::Display for UnauthorizedReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::CredentialRefused => "the credential was refused (401)",
+            Self::CredentialRefused => {
+                "the credential was refused (401): it is wrong, expired or revoked, or acts for nobody in this \
+                 organization"
+            }
             Self::IdentityNotAuthorized => {
                 "the identity is not authorized in this organization, or the organization does not admit this \
                  kind of credential (TF400813)"
@@ -160,6 +163,14 @@ impl fmt::Display for UnauthorizedReason {
             Self::ApplicationRefused => "Microsoft Entra gives the application no token",
             Self::TreatedAsAnonymous => "the credential was ignored and the caller treated as anonymous",
         })
+    }
+}
+
+/// An organization that does not exist is mostly one that is written otherwise.
+fn not_found_remedy(call: &CallTarget) -> &'static str {
+    match call.read {
+        Read::ConnectionData => "; check the name of the organization",
+        _ => "",
     }
 }
 

@@ -46,7 +46,6 @@ fn refused(error: CallError) -> Failed {
         CallError::Unauthorized { .. } => {
             "; check the secret, and that its owner is a member of the organization"
         }
-        CallError::NotFound { .. } => "; check the name of the organization",
         _ => "",
     };
     let failed = Failed::from(error);
