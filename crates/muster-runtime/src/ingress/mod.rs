@@ -223,7 +223,7 @@ impl Ingress {
             raw,
             headers: serde_json::json!({ "contentType": incoming.content_type, "userId": incoming.publisher }),
             reason_class: class.to_owned(),
-            reason: format!("{}; {}", rejected.reason, rejected.remedy),
+            reason: reason_of(rejected),
             job_id: None,
         };
         let fact = self.fact_of(incoming, rejected).await.map_err(|error| unavailable(&error))?;
@@ -261,6 +261,12 @@ enum Keep {
     Body,
     /// The body holds what looks like a secret.
     Nothing,
+}
+
+/// Which field, why, and what to do, in one line: whoever reads a dead letter has nothing else.
+fn reason_of(rejected: &RequestRejected) -> String {
+    let field = rejected.field.as_ref().map(|field| format!("`{field}` ")).unwrap_or_default();
+    format!("{field}{}; {}", rejected.reason, rejected.remedy)
 }
 
 fn class_of(kind: RejectionKind) -> &'static str {
