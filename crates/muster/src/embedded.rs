@@ -3,9 +3,9 @@
 use crate::exit::{Exit, Failed};
 use muster_store::KeyRing;
 use secrecy::{ExposeSecret, SecretString};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// File of the embedded database.
@@ -16,15 +16,17 @@ pub(crate) const KEY_FILE: &str = "encryption.key";
 const LOCK_FILE: &str = "muster.lock";
 /// Only the owner reads and writes what is secret.
 const OWNER_ONLY: u32 = 0o600;
+/// Only the owner looks into a folder that Muster makes: what is badly protected is nobody else's business.
+const OWNER_ONLY_FOLDER: u32 = 0o700;
 
 /// The data folder.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFolder(PathBuf);
 
 impl DataFolder {
-    /// Opens the folder, and makes it where it is missing.
+    /// Opens the folder, and makes it where it is missing, for its owner only.
     pub(crate) fn open(path: &Path) -> Result<Self, Failed> {
-        fs::create_dir_all(path).map_err(|error| {
+        DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(path).map_err(|error| {
             Failed::usage(format!(
                 "the data folder {} cannot be made: {error}; set MUSTER_DATA_DIR to a folder that can be written",
                 path.display()
@@ -100,6 +102,16 @@ mod tests {
         assert_eq!(first.expose_secret(), second.expose_secret());
         let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, OWNER_ONLY);
+    }
+
+    #[test]
+    fn a_folder_that_is_made_is_the_owners() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("muster");
+        DataFolder::open(&path).unwrap();
+        DataFolder::open(&path).unwrap();
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, OWNER_ONLY_FOLDER);
     }
 
     #[test]
