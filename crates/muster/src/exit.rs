@@ -89,6 +89,24 @@ impl From<muster_runtime::configuration::ConfigurationError> for Failed {
     }
 }
 
+impl From<muster_queue::ConnectError> for Failed {
+    fn from(error: muster_queue::ConnectError) -> Self {
+        use muster_queue::ConnectError;
+        match &error {
+            ConnectError::Misconfigured(reason) => Self::usage(format!("MUSTER_AMQP_URL: {reason}")),
+            ConnectError::Conflict { .. } => Self::conflict(format!(
+                "{error}; delete what was declared otherwise while nothing runs, and start `muster scheduler`"
+            )),
+            ConnectError::Missing { .. } => {
+                Self::unavailable(format!("{error}; start `muster scheduler`, which makes what is missing"))
+            }
+            ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => Self::unavailable(format!(
+                "{error}; check MUSTER_AMQP_URL, and that the broker runs and takes connections"
+            )),
+        }
+    }
+}
+
 impl From<muster_store::StoreError> for Failed {
     fn from(error: muster_store::StoreError) -> Self {
         use muster_store::StoreError;

@@ -249,7 +249,7 @@ fn is_sqlite(configuration: &Configuration) -> bool {
 async fn open_broker(configuration: &Configuration, owner: &str) -> Result<Broker, Failed> {
     match amqp_options(configuration, owner, FirstConnection::Awaited) {
         Some(options) => {
-            let transport = AmqpTransport::connect(options).await.map_err(Failed::unavailable)?;
+            let transport = AmqpTransport::connect(options).await.map_err(Failed::from)?;
             Ok(Broker::Amqp(transport))
         }
         None => Ok(Broker::InProcess(InProcessTransport::new())),
