@@ -25,8 +25,9 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 credential refused, 5 conflict, 6 throttled,
-7 out of reach, 10 gate (--fail-on), 130 interrupted. Data is on standard output, everything else on standard error.";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 credential refused,
+5 conflict, 6 throttled, 7 out of reach, 10 gate (--fail-on), 130 interrupted.
+Data is on standard output, everything else on standard error.";
 
 /// Help and errors are coloured on a terminal, unless `NO_COLOR` or `--no-color` says otherwise. The option must be seen
 /// before anything is parsed: errors of parsing are coloured, too.
@@ -69,7 +70,8 @@ pub(crate) enum Command {
     Demo(commands::demo::Demo),
     /// Every role in one process: one machine for real.
     Up,
-    /// A simulated Azure DevOps.
+    /// A simulated Azure DevOps: for trying things out.
+    #[command(after_help = commands::sim::EXAMPLES)]
     Sim(commands::sim::Sim),
     /// The handlers of one role of a fleet.
     Worker(commands::worker::Worker),
@@ -158,5 +160,23 @@ mod tests {
     #[test]
     fn arguments_fit_together() {
         Cli::command().debug_assert();
+    }
+
+    /// What is longer is broken where the help is piped, and an example that is broken cannot be copied.
+    const HELP_COLUMNS: usize = 100;
+
+    #[test]
+    fn examples_of_the_help_can_be_copied() {
+        let mut commands = vec![Cli::command()];
+        let mut examples = 0;
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines() {
+                assert!(line.chars().count() <= HELP_COLUMNS, "{}: {line}", command.get_name());
+                examples += usize::from(line.trim_start().starts_with("muster "));
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(examples > 0);
     }
 }

@@ -44,8 +44,9 @@ const SET_EXAMPLES: &str = "\
 Examples:
   muster credential set contoso-reader --pat-file ./token
   pass show azure-devops/contoso | muster credential set contoso-reader --pat-file -
-  muster credential set contoso-app --secret-file ./secret --verify contoso \
-    --tenant-id 44444444-4444-4444-8444-444444444444 --client-id 55555555-5555-4555-8555-555555555555";
+  muster credential set contoso-app --secret-file ./secret --verify contoso \\
+    --tenant-id 44444444-4444-4444-8444-444444444444 \\
+    --client-id 55555555-5555-4555-8555-555555555555";
 
 #[derive(Debug, Args)]
 pub(crate) struct Set {

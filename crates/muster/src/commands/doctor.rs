@@ -41,7 +41,10 @@ impl Doctor {
         let (warnings, failed) = (count(Status::Warning), count(Status::Failed));
         note(&format!("{} ok, {warnings} warnings, {failed} failed", count(Status::Ok)));
         if failed > 0 {
-            return Err(Failed::new(Exit::Failure, format!("{failed} checks failed; see their remedies")));
+            return Err(Failed::new(
+                Exit::Failure,
+                format!("{failed} of {} checks failed; see their remedies", checks.len()),
+            ));
         }
         Ok(())
     }

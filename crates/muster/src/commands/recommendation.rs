@@ -39,14 +39,14 @@ pub(crate) enum Recommendation {
 }
 
 const EXAMPLES: &str = "\
-Rows are sorted by organization, project and resource within what --sort sorts by; where more than 10,000 are listed
-they come in a stable order of ids instead.
+Rows are sorted by organization, project and resource within what --sort sorts by; where more than
+10,000 are listed they come in a stable order of ids instead.
 
 Examples:
   muster recommendation list --state unhealthy --severity high
-  muster recommendation list --recommendation reviewers --resource repository --since 7d --sort since:desc
+  muster recommendation list --recommendation reviewers --since 7d --sort since:desc
   muster recommendation list --organization contoso --project Payments --fail-on high
-  muster recommendation list -o json | jq '.[] | select(.state == \"Unknown\") | .cause'";
+  muster recommendation list -o json | jq '.[] | select(.state == \"Unknown\") | {resource, observed}'";
 
 #[derive(Debug, Args)]
 pub(crate) struct List {

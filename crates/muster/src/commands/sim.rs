@@ -11,6 +11,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub(crate) const EXAMPLES: &str = "\
+It prints one line of JSON: where it is, its organizations, and a token. GET /_sim/identities of that
+address has more tokens, and an application of its Microsoft Entra.
+
+Examples:
+  muster sim --listen 127.0.0.1:7790 --projects 6 --repositories 60
+  export MUSTER_AZURE_DEVOPS_URL=http://127.0.0.1:7790 MUSTER_ENTRA_URL=http://127.0.0.1:7790
+  curl -s http://127.0.0.1:7790/_sim/identities | jq -r '.[0].pats[0]' |
+    muster credential set simulated --pat-file -
+  curl -s http://127.0.0.1:7790/_sim/faults --json \\
+    '{\"match\": {\"route\": \"variableGroups\"}, \"action\": {\"status\": 403}, \"times\": 100}'";
+
 /// Numbers are totals over all organizations.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Sim {
@@ -24,13 +36,13 @@ pub(crate) struct Sim {
 /// The simulated world.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct World {
-    /// Organizations.
+    /// How many organizations there are.
     #[arg(long, default_value_t = 3)]
     organizations: usize,
-    /// Projects.
+    /// How many projects there are in all organizations together.
     #[arg(long, default_value_t = 40)]
     projects: usize,
-    /// Repositories.
+    /// How many repositories there are in all organizations together.
     #[arg(long, default_value_t = 1_000)]
     repositories: usize,
     /// Everything is generated from it: the same seed is the same world.
@@ -51,8 +63,8 @@ pub(crate) struct World {
     /// Whether the list form of authorizedresources lists: `lists-all` or `needs-type-and-id`.
     #[arg(long, default_value = "lists-all", value_name = "MODE")]
     authorized_resources: AuthorizedResourcesMode,
-    /// A way in which answers of the real service were seen to differ, such as `byteOrderMark`; may be given several
-    /// times.
+    /// A way in which answers of the real service were seen to differ, one of `byteOrderMark`, `countLast`, `chunked`,
+    /// `keyCasing`, `signInRedirect`, `unauthorizedList`, `blockedPage`; may be given several times.
     #[arg(long, value_name = "NAME")]
     quirk: Vec<Quirk>,
     /// Calls of one identity that may be under way at once; more are blocked. Absent: any number.

@@ -20,7 +20,8 @@ Examples:
 pub(super) const RESUME_EXAMPLES: &str = "\
 Examples:
   muster connector resume contoso
-  muster connector list --state needs_permission -o tsv | cut -f1 | xargs muster connector resume";
+  muster connector list --state needs_permission -o json | jq -r '.[].id' |
+    xargs muster connector resume";
 
 #[derive(Debug, Args)]
 pub(crate) struct Control {

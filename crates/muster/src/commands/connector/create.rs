@@ -16,10 +16,12 @@ use serde_json::json;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster connector create contoso --credential contoso-reader --organization contoso \\
-    --subscription-id 20ff7fc3-e762-44dd-bd96-b71116dcdc23 --resource-group rg-security --region westeurope
+    --subscription-id 20ff7fc3-e762-44dd-bd96-b71116dcdc23 \\
+    --resource-group rg-security --region westeurope
 
   muster connector create everything --credential contoso-reader --all-organizations \\
-    --subscription-id \"$(az account show --query id -o tsv)\" --resource-group rg-security --region centralus";
+    --subscription-id \"$(az account show --query id -o tsv)\" \\
+    --resource-group rg-security --region centralus";
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {

@@ -18,7 +18,8 @@ use serde::Serialize;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster connector preview contoso --credential contoso-reader --all-organizations \\
-    --subscription-id 20ff7fc3-e762-44dd-bd96-b71116dcdc23 --resource-group rg-security --region westeurope";
+    --subscription-id 20ff7fc3-e762-44dd-bd96-b71116dcdc23 \\
+    --resource-group rg-security --region westeurope";
 
 #[derive(Debug, Args)]
 pub(crate) struct Preview {

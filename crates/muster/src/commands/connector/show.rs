@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster connector show contoso
-  muster connector show contoso -o json | jq '.organizationAccess[] | select(.access != \"connected\")'";
+  muster connector show contoso -o json |
+    jq '.organizationAccess[] | select(.access != \"connected\")'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {

@@ -20,7 +20,8 @@ use serde_json::json;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster connector update contoso --credential contoso-reader-2
-  muster connector update contoso --add-organization contoso-labs --remove-organization contoso-old
+  muster connector update contoso --add-organization contoso-labs \\
+    --remove-organization contoso-old
   muster connector update contoso --all-organizations
   muster connector update contoso --all-organizations existing --plan DefenderCspm";
 

@@ -18,7 +18,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   muster event publish muster.connector.discovery-requested.v1 \\
     --data '{\"connectorId\": \"0191d6a0-1111-7000-8000-000000000001\"}'
-  muster event publish muster.connector.onboarding-requested.v1 --data @onboarding.json --id order-4711
+  muster event publish muster.connector.onboarding-requested.v1 \\
+    --data @onboarding.json --id order-4711
   muster event schema muster.connector.onboarding-requested.v1 --payload";
 
 #[derive(Debug, Args)]

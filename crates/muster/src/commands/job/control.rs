@@ -4,7 +4,7 @@ use super::list::Shown;
 use super::show::no_job;
 use crate::cli::Global;
 use crate::exit::Failed;
-use crate::output::{note, print_rows};
+use crate::output::{Format, note, print_rows};
 use crate::session::Session;
 use clap::Args;
 use muster_domain::JobId;
@@ -15,7 +15,8 @@ use serde_json::json;
 pub(super) const RETRY_EXAMPLES: &str = "\
 Examples:
   muster job retry 0191d6a0-1111-7000-8000-000000000001
-  muster job list --state dead -o tsv | cut -f10 | xargs muster job retry --reason 'network is back'";
+  muster job list --state dead -o json | jq -r '.[].id' |
+    xargs muster job retry --reason 'network is back'";
 
 pub(super) const CANCEL_EXAMPLES: &str = "\
 Examples:
@@ -52,7 +53,9 @@ impl Control {
                     Err(error) => failures.push(refusal(error)),
                 }
             }
-            print_rows(global.output, &changed)?;
+            if !changed.is_empty() || global.output == Format::Json {
+                print_rows(global.output, &changed)?;
+            }
             let mut failures = failures.into_iter();
             let Some(first) = failures.next() else { return Ok(()) };
             failures.for_each(|failure| note(&format!("muster: {failure}")));

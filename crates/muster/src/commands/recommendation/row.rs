@@ -67,7 +67,7 @@ impl From<AssessmentView> for Shown {
 
 impl Row for Shown {
     const COLUMNS: &'static [&'static str] =
-        &["severity", "state", "recommendation", "resource", "project", "organization", "since"];
+        &["severity", "state", "recommendation", "resource", "project", "organization", "since", "cause"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -78,6 +78,7 @@ impl Row for Shown {
             or_dash(self.resource.project.as_ref()),
             self.resource.organization.clone(),
             moment(self.since),
+            self.cause.clone(),
         ]
     }
 }

@@ -67,22 +67,22 @@ impl List {
             let mut rows = RowStream::new(global.output);
             let mut presence = PresenceTally::default();
             let mut disabled = 0_u64;
+            let mut has_more = false;
             all_pages(store, filter, async |page| {
-                let left = limit.saturating_sub(rows.written());
-                let found: Vec<Shown> = page
-                    .iter()
-                    .map(Shown::from)
-                    .filter(|row| self.lets_through(row))
-                    .take(usize::try_from(left).unwrap_or(usize::MAX))
-                    .collect();
+                let left = usize::try_from(limit.saturating_sub(rows.written())).unwrap_or(usize::MAX);
+                let mut found: Vec<Shown> =
+                    page.iter().map(Shown::from).filter(|row| self.lets_through(row)).collect();
+                has_more |= found.len() > left;
+                found.truncate(left);
                 found.iter().for_each(|row| presence.count(row.identity.presence));
                 disabled += found.iter().filter(|row| row.is_disabled == Some(true)).count() as u64;
                 rows.print(&found)?;
-                Ok(rows.is_open() && rows.written() < limit)
+                Ok(rows.is_open() && !has_more)
             })
             .await?;
             rows.finish::<Shown>()?;
-            note(&format!("{} shown; {}; {disabled} disabled", rows.written(), presence.text()));
+            let more = if has_more { ", there are more (--limit)" } else { "" };
+            note(&format!("{} shown{more}; {}; {disabled} disabled", rows.written(), presence.text()));
             Ok(())
         })
         .await
