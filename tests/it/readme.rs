@@ -1,6 +1,7 @@
 //! The README tells the truth: every command in it is run against the simulator, every sample is read.
 
 use muster_azdo_sim::{RunningSimulator, Simulator, SimulatorOptions};
+use muster_domain::read::{Read, scope_name};
 use muster_runtime::configuration::{Environment, load};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,9 @@ fn every_shell_block_is_run_by_a_test_of_this_file() {
     let known = [
         "cargo run --release -- demo",
         "tests/run",
-        "muster credential set",
+        "muster credential set contoso ",
+        "muster credential set contoso-app",
+        "muster cost",
         "muster connector create",
         "muster up",
         "muster connector show",
@@ -105,6 +108,18 @@ fn every_shell_block_is_run_by_a_test_of_this_file() {
     ];
     for block in blocks("sh") {
         assert!(known.iter().any(|part| block.contains(part)), "no test runs this block:\n{block}");
+    }
+}
+
+#[test]
+fn every_scope_that_a_pass_needs_is_named() {
+    let named = README.replace('*', "");
+    let mut needed = muster_rules::required_reads();
+    needed.extend(muster_discovery::INVENTORY_READS);
+    needed.extend(muster_sync::INVENTORY_READS);
+    for scope in needed.into_iter().filter_map(Read::token_scope) {
+        let name = scope_name(scope).expect("every scope has a name");
+        assert!(named.contains(name), "the README does not name {name} ({scope})");
     }
 }
 
@@ -132,11 +147,23 @@ async fn one_machine_connects_a_real_organization() {
     let organization = simulator.organizations().remove(0);
     let shell = Shell::new(BTreeMap::from([
         ("MUSTER_AZURE_DEVOPS_URL".to_owned(), simulator.base_url().to_owned()),
+        ("MUSTER_ENTRA_URL".to_owned(), simulator.base_url().to_owned()),
         ("MUSTER_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("XDG_DATA_HOME".to_owned(), tempfile::tempdir().unwrap().keep().display().to_string()),
     ]));
     std::fs::write(shell.path().join("token.txt"), format!("{}\n", simulator.pat())).unwrap();
-    shell.run(&block_with("sh", "muster credential set")).await;
+    shell.run(&block_with("sh", "muster credential set contoso ")).await;
+    let client = simulator.application().client.clone().expect("an application has a client");
+    std::fs::write(shell.path().join("secret.txt"), client.client_secret).unwrap();
+    let application = block_with("sh", "muster credential set contoso-app")
+        .replace("44444444-4444-4444-8444-444444444444", &simulator.tenant_id().to_string())
+        .replace("55555555-5555-4555-8555-555555555555", &client.client_id)
+        .replace(ORGANIZATION, &organization);
+    assert!(shell.run(&application).await.contains("clientSecret"));
+    let cost = shell.run(&block_with("sh", "muster cost").replace(ORGANIZATION, &organization)).await;
+    for part in ["variableGroups", "granted", "grant scopes"] {
+        assert!(cost.contains(part), "{part} is missing in\n{cost}");
+    }
     shell.run(&block_with("sh", "muster connector create").replace(ORGANIZATION, &organization)).await;
     let up = shell.start(&block_with("sh", "muster up").replace("muster up", "exec muster up"));
     up.wait_for_line(PATIENT, |line| line.contains("listening")).await;
@@ -184,7 +211,7 @@ async fn a_fleet_runs_and_takes_events() {
         .collect();
     shell.run(&format!("{exports}muster migrate")).await;
     std::fs::write(shell.path().join("token.txt"), simulator.pat()).unwrap();
-    shell.run(&format!("{exports}{}", block_with("sh", "muster credential set"))).await;
+    shell.run(&format!("{exports}{}", block_with("sh", "muster credential set contoso "))).await;
     // The block puts every role into the background; the end of each of them is looked at.
     let roles = roles.replace(" &\n", " &\nroles=\"$roles $!\"\n");
     let stop = "kill $roles; for role in $roles; do wait $role; done; exit 0";
