@@ -298,7 +298,7 @@ async fn another_catalogue_judges_anew_what_did_not_change() {
 
 /// What a release with a recommendation more would have left of a project.
 async fn judged_by_an_earlier_catalogue(bench: &Workbench, project: ProjectId) -> Changes {
-    let list = bench.store.assessments().list(&AssessmentFilter::default()).await.unwrap();
+    let list = bench.store.assessments().list(&AssessmentFilter::default()).await.expect("list");
     let mut of_project = list.into_iter().filter(|view| view.key.project_id == Some(project));
     let view = of_project.next().expect("a project that was judged");
     let recommendation = RecommendationKey(Uuid::new_v4());

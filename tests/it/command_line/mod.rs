@@ -48,6 +48,21 @@ async fn what_is_configured_wrong_is_named_with_the_remedy() {
     }
 }
 
+/// The AMQP client logs errors of its own, in colour; whoever called a command has its check and its remedy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_told_once_and_without_colours() {
+    let machine = Machine::new().await;
+    let away = [("MUSTER_AMQP_URL", "amqp://muster:hunter2@127.0.0.1:1")];
+    let ended = machine.ended_with(&["doctor", "--offline", "-o", "json"], &away).await;
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let checks: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let is_failed = |check: &&Value| check["area"] == "broker" && check["status"] == "failed";
+    let failed = array(&checks).iter().find(is_failed).expect("the broker is away");
+    assert!(text(&failed["remedy"]).contains("MUSTER_AMQP_URL"), "{failed}");
+    let errors = ["ERROR", "\u{1b}", "hunter2"].map(|part| ended.stderr.contains(part));
+    assert_eq!(errors, [false; 3], "{}", ended.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_a_help_with_an_example() {
     let machine = Machine::new().await;
@@ -72,6 +87,8 @@ async fn every_command_has_a_help_with_an_example() {
         &["job", "show"],
         &["job", "retry"],
         &["job", "cancel"],
+        &["dead-letter", "list"],
+        &["dead-letter", "show"],
         &["budget"],
         &["cost"],
         &["doctor"],
