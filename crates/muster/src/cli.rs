@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// Units of work.
     #[command(subcommand)]
     Job(commands::job::Job),
+    /// What was not taken: requests with something wrong, kept as they came.
+    #[command(subcommand)]
+    DeadLetter(commands::dead_letter::DeadLetter),
     /// The consumption budget of every identity.
     #[command(after_help = commands::budget::EXAMPLES)]
     Budget(commands::budget::Budget),
@@ -138,6 +141,7 @@ impl Cli {
             Command::Repository(repository) => repository.run(&global).await,
             Command::Recommendation(recommendation) => recommendation.run(&global).await,
             Command::Job(job) => job.run(&global).await,
+            Command::DeadLetter(letter) => letter.run(&global).await,
             Command::Budget(budget) => budget.run(&global).await,
             Command::Cost(cost) => cost.run(&global).await,
             Command::Doctor(doctor) => doctor.run(&global).await,

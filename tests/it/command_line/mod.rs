@@ -248,6 +248,8 @@ async fn look_at_jobs(machine: &Machine) {
     assert!(array(&machine.json(&["job", "list", "--waiting-reason", "throttled"]).await).is_empty());
     machine.fails(&["job", "show", NO_JOB], 3, &[NO_JOB, "muster job list"]).await;
     machine.fails(&["job", "retry", NO_JOB], 3, &[NO_JOB]).await;
+    machine.fails(&["dead-letter", "show", NO_JOB], 3, &[NO_JOB, "muster dead-letter list"]).await;
+    assert!(array(&machine.json(&["dead-letter", "list"]).await).is_empty());
     machine.fails(&["job", "retry", id], 5, &[id, "done"]).await;
     machine.fails(&["job", "cancel", id], 5, &[id, "done"]).await;
     machine.fails(&["job", "cancel"], 2, &["<ID>"]).await;

@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod connector;
 pub(crate) mod cost;
 pub(crate) mod credential;
+pub(crate) mod dead_letter;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod event;

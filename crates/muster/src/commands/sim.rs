@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) const EXAMPLES: &str = "\
-It prints one line of JSON: where it is, its organizations, and a token. GET /_sim/identities of that
-address has more tokens, and an application of its Microsoft Entra.
+It prints one line of JSON: where it is, its organizations, and a token. GET /_sim/identities there
+has more tokens, and an application of its Microsoft Entra.
 
 Examples:
   muster sim --listen 127.0.0.1:7790 --projects 6 --repositories 60

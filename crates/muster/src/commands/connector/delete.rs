@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
 What goes: the inventory and the assessments of the connector, and its claims on organizations.
-What stays: the history of the assessments, the audit, the credential, and everything in Azure DevOps.
+What stays: the history of the assessments, the audit, the credential, and all of Azure DevOps.
 
 Examples:
   muster connector delete contoso
