@@ -204,6 +204,25 @@ async fn readings_keep_their_last_change(bench: Bench) {
     assert_eq!(seen, [(true, none), (true, minute), (false, none), (false, minute)]);
     let last = bench.store.inventory().last_read(CONNECTOR, ORGANIZATION, Read::GeneralSettings).await;
     assert_eq!(last.expect("last read").keys().collect::<Vec<_>>(), [&PROJECT]);
+    let gaps = async || {
+        bench
+            .store
+            .inventory()
+            .gap_counts(CONNECTOR, ORGANIZATION)
+            .await
+            .expect("gaps")
+            .get(&PROJECT)
+            .copied()
+    };
+    assert_eq!(gaps().await, Some(1));
+    // A check that came to nothing is no read.
+    let check = reading_key(Some(PROJECT), ReadingKind::ListCheck, "endpoint");
+    let readings = vec![
+        known(key.clone(), document()),
+        ReadingWrite { key: check, outcome: Err(UnknownReason::ListNotVerified) },
+    ];
+    write(&bench, Changes { readings, ..Changes::default() }).await;
+    assert_eq!(gaps().await, None);
     let forgotten_readings = vec![key.clone()];
     write(&bench, Changes { forgotten_readings, ..Changes::default() }).await;
     assert!(bench.store.inventory().reading(&key).await.expect("read").is_none(), "it is forgotten");

@@ -70,4 +70,33 @@ impl Inventory {
             .await?;
         rows.iter().map(|row| Ok((row.id("project_id")?, row.time("read_at_ms")?))).collect()
     }
+
+    /// How many kinds of reads of each project in an organization gave nothing when they were last made; projects of
+    /// which everything is known are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn gap_counts(
+        &self,
+        connector: ConnectorId,
+        organization_id: OrganizationId,
+    ) -> Result<HashMap<ProjectId, u64>, StoreError> {
+        let rows = self
+            .store
+            .reader()
+            .all(
+                "reading",
+                "SELECT DISTINCT project_id, kind FROM reading WHERE connector_id = $1 AND organization_id = $2 \
+                 AND project_id IS NOT NULL AND unknown_reason IS NOT NULL",
+                values![connector.0, organization_id.0],
+            )
+            .await?;
+        let mut gaps = HashMap::new();
+        for row in &rows {
+            if Read::parse(&row.get::<String>("kind")?).is_some() {
+                *gaps.entry(row.id("project_id")?).or_default() += 1;
+            }
+        }
+        Ok(gaps)
+    }
 }

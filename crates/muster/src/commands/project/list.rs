@@ -72,6 +72,12 @@ impl List {
             rows.truncate(self.limit.unwrap_or(usize::MAX));
             print_rows(global.output, &rows)?;
             note(&format!("{} of {all} shown; {}", rows.len(), presence.text()));
+            let with_gaps = rows.iter().filter(|row| row.gaps > 0).count();
+            if with_gaps > 0 {
+                note(&format!(
+                    "{with_gaps} of them have settings that could not be read; `muster project show NAME` says what to grant"
+                ));
+            }
             Ok(())
         })
         .await
@@ -100,6 +106,7 @@ async fn complete(
     let organizations: BTreeSet<_> =
         rows.iter().map(|row| (row.identity.connector_id, row.identity.organization_id)).collect();
     let mut last_read = HashMap::new();
+    let mut gaps = HashMap::new();
     let mut pages = HashMap::new();
     for connector in organizations.iter().map(|(connector, _)| *connector).collect::<BTreeSet<_>>() {
         let known = store.inventory().organizations(connector).await?;
@@ -111,6 +118,10 @@ async fn complete(
         let read = store.inventory().last_read(connector, organization, Read::ServiceEndpoints).await?;
         last_read
             .extend(read.into_iter().map(|(project, at)| ((connector, organization, Some(project)), at)));
+        let unread = store.inventory().gap_counts(connector, organization).await?;
+        gaps.extend(
+            unread.into_iter().map(|(project, count)| ((connector, organization, Some(project)), count)),
+        );
     }
     for row in rows {
         let organization = (row.identity.connector_id, row.identity.organization_id);
@@ -121,6 +132,7 @@ async fn complete(
             row.resources.remove(&ResourceKind::Project);
             row.assessments = every_state(&counts.assessments);
         }
+        row.gaps = gaps.get(&place).copied().unwrap_or_default();
         row.last_read_at = last_read.get(&place).copied();
         row.next_due_at = next_due(row.last_read_at, sync_hours);
     }
@@ -157,6 +169,8 @@ pub(super) struct Shown {
     /// How many resources of each kind lie in it.
     pub(super) resources: BTreeMap<ResourceKind, u64>,
     pub(super) assessments: BTreeMap<AssessmentState, u64>,
+    /// Reads of the project that gave nothing: what they would list is not even Unknown.
+    pub(super) gaps: u64,
     pub(super) last_read_at: Option<DateTime<Utc>>,
     pub(super) next_due_at: Option<DateTime<Utc>>,
 }
@@ -174,6 +188,7 @@ impl From<&ResourceView> for Shown {
             web_url: None,
             resources: BTreeMap::new(),
             assessments: every_state(&BTreeMap::new()),
+            gaps: 0,
             last_read_at: None,
             next_due_at: None,
         }
@@ -204,6 +219,7 @@ impl Row for Shown {
         "repositories",
         "unhealthy",
         "unknown",
+        "gaps",
         "last read",
         "next due",
         "id",
@@ -219,6 +235,7 @@ impl Row for Shown {
             self.repositories().to_string(),
             self.unhealthy().to_string(),
             unknown.to_string(),
+            self.gaps.to_string(),
             or_dash(self.last_read_at.map(moment)),
             or_dash(self.next_due_at.map(moment)),
             self.identity.id.clone(),

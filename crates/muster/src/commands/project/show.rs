@@ -71,6 +71,7 @@ impl Show {
             let mut project = Shown::from(&detail.view);
             project.web_url = web_url(Some(&organization.stored.resource.properties), &found.project.name);
             project.assessments.clone_from(&details.assessments);
+            project.gaps = details.gaps.len() as u64;
             project.last_read_at = details.last_read_at;
             project.next_due_at = details.next_due_at;
             let document = Document {
