@@ -157,6 +157,20 @@ pub(crate) async fn put(
     applied: &Applied,
     facts: &[(Fact, Option<&TraceContext>)],
 ) -> Result<(), StoreError> {
+    for chunk in facts.chunks(FACTS_AT_A_TIME) {
+        put_some(session, applied, chunk).await?;
+    }
+    Ok(())
+}
+
+/// Facts that are made into messages at a time: a message takes many times the memory of its fact.
+const FACTS_AT_A_TIME: usize = 500;
+
+async fn put_some(
+    session: &Session,
+    applied: &Applied,
+    facts: &[(Fact, Option<&TraceContext>)],
+) -> Result<(), StoreError> {
     let mut seen = std::collections::HashSet::new();
     let mut rows = Vec::with_capacity(facts.len());
     for (fact, trace) in facts {

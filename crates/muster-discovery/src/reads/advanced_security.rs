@@ -10,8 +10,9 @@ use muster_store::changes::{Changes, ReadingDocument, ReadingWrite};
 use std::collections::{BTreeMap, HashMap};
 
 const READ: Read = Read::AdvancedSecurityEnablement;
-/// Documents of one transaction.
-const DOCUMENTS_PER_PAGE: usize = 200;
+/// Documents of one transaction: as JSON they take a hundred times what is kept of them, and a project may hold hundreds
+/// of repositories.
+const DOCUMENTS_PER_PAGE: usize = 20;
 
 /// The answer by project, as compact as it can be: repositories of one project may be scattered over all of it, and
 /// those of an organization of 100,000 repositories fit into a few MiB.

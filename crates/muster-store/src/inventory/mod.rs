@@ -23,6 +23,7 @@ use muster_domain::{ConnectorId, OrganizationId, OrganizationName, ProjectId, Re
 use row::{COLUMNS, KNOWN_COLUMNS, known, stored};
 use sea_orm::Value;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The inventory of a store.
 #[derive(Clone, Debug)]
@@ -112,6 +113,9 @@ pub struct ResourceFilter {
     pub limit: u32,
 }
 
+/// Rows that are fetched at a time: as rows they take several times the memory of what is kept of them.
+const KNOWN_AT_A_TIME: usize = 10_000;
+
 /// Resources of a list where nothing else is said.
 const DEFAULT_LIST_LIMIT: u32 = 1_000;
 
@@ -154,19 +158,28 @@ impl Inventory {
         kind: ResourceKind,
         project: Option<ProjectId>,
     ) -> Result<HashMap<ResourceId, KnownResource>, StoreError> {
-        let mut parameters: Vec<Value> = values![connector.0, organization_id.0, kind.as_str()];
-        let in_project = match project {
-            Some(project) => {
-                parameters.push(project.0.into());
-                "AND project_id = $4"
-            }
-            None => "",
-        };
+        let in_project = if project.is_some() { "AND project_id = $5" } else { "" };
         let statement = format!(
             "SELECT {KNOWN_COLUMNS} FROM resource \
-             WHERE connector_id = $1 AND organization_id = $2 AND kind = $3 {in_project}"
+             WHERE connector_id = $1 AND organization_id = $2 AND kind = $3 AND id > $4 {in_project} \
+             ORDER BY id LIMIT {KNOWN_AT_A_TIME}"
         );
-        self.store.reader().all("resource", &statement, parameters).await?.iter().map(known).collect()
+        let mut all = HashMap::new();
+        let mut last = Uuid::nil();
+        loop {
+            let mut parameters = values![connector.0, organization_id.0, kind.as_str(), last];
+            parameters.extend(project.map(|project| Value::from(project.0)));
+            let rows = self.store.reader().all("resource", &statement, parameters).await?;
+            let is_last = rows.len() < KNOWN_AT_A_TIME;
+            for row in &rows {
+                let (id, resource) = known(row)?;
+                last = last.max(id.0);
+                all.insert(id, resource);
+            }
+            if is_last {
+                return Ok(all);
+            }
+        }
     }
 
     /// Projects of an organization that are not gone, by name.
