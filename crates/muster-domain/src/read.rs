@@ -272,8 +272,8 @@ impl fmt::Display for Read {
     }
 }
 
-/// A scope as the page calls it on which personal access tokens are made; `None` for one that no read needs.
-/// Source: Azure DevOps documentation, "Use personal access tokens" and "Scopes".
+/// A scope in words that are found on the page on which personal access tokens are made; `None` for one that no read
+/// needs. Source: Azure DevOps documentation, table of scopes of "Use OAuth 2.0 to authenticate with Azure DevOps".
 pub fn scope_name(scope: &str) -> Option<&'static str> {
     Some(match scope {
         "vso.advsec" => "Advanced Security: Read",
