@@ -12,9 +12,9 @@ use muster_store::changes::{Changes, ReadingDocument, ReadingKey, ReadingKind, R
 use muster_store::ledger::ClaimedJob;
 use std::collections::HashMap;
 
-/// Projects judged at a time: one transaction serves many small ones, and ten large ones of several hundred repositories
-/// in each slot still take little memory.
-const GROUP_SIZE: usize = 10;
+/// Projects judged at a time: one transaction serves several small ones, and five large ones of several hundred
+/// repositories in each slot still take little memory.
+const GROUP_SIZE: usize = 5;
 
 /// Judges projects.
 #[derive(Clone, Copy, Debug)]
