@@ -35,7 +35,11 @@ fn hold_both_bounds(name: &str, make: impl Fn(f64, u64) -> Scenario) {
         assert!(highest_tstu <= SHARE_TSTU, "{said}: above the share");
         assert!(mean_own_tstu >= 0.95 * SHARE_TSTU, "{said}: below 95 % of the share");
         assert_eq!(outcome.throttled_ever, 0, "{said}: held back or refused");
-        assert!(outcome.largest_row_bytes < LARGEST_ROW_BYTES, "{said}: a row of {} bytes", outcome.largest_row_bytes);
+        assert!(
+            outcome.largest_row_bytes < LARGEST_ROW_BYTES,
+            "{said}: a row of {} bytes",
+            outcome.largest_row_bytes
+        );
         assert_eq!(outcome.pauses, 0, "{said}");
     }
 }
