@@ -325,9 +325,9 @@ fn postgres(options: &StoreOptions, connections: u32) -> ConnectOptions {
     connect
 }
 
-/// Most that the one writing connection keeps of the file, KiB. Rows live under random ids: as long as the indexes fit
-/// (those of 100,000 repositories take about 50 MiB), an insertion reads no page anew.
-const WRITER_CACHE_KIB: u32 = 64 * 1_024;
+/// Most that the one writing connection keeps of the file, KiB. Rows live under random ids: with the 2,000 KiB of SQLite
+/// every insertion into a database of many hundred MB reads its pages anew.
+const WRITER_CACHE_KIB: u32 = 24 * 1_024;
 /// Pages that each reading connection keeps, KiB.
 const READER_CACHE_KIB: u32 = 2 * 1_024;
 /// Pages of 4 KiB that the log takes before they are written back: random pages are written once for many commits.

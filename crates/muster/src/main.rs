@@ -18,11 +18,6 @@ use muster_runtime::telemetry::{Audience, LogFormat, Telemetry};
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Gives memory back that many threads used for a moment: an inventory of 100,000 repositories passes through in parts, and
-/// what the C library's allocator keeps of them is several times what is ever in use.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Threads of the runtime at least: an exporter that blocks one of them must not stop the others.
 const FEWEST_THREADS: usize = 2;
 
