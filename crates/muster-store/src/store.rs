@@ -113,8 +113,8 @@ impl Store {
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
         let (backend, writer, reader, urgent) = if options.url.starts_with("sqlite:") {
             let writer = Database::connect(sqlite(&options, 1, WRITER_CACHE_KIB)).await?;
-            let reader =
-                Database::connect(sqlite(&options, options.max_connections, READER_CACHE_KIB)).await?;
+            let readers = options.max_connections.min(MOST_SQLITE_READERS);
+            let reader = Database::connect(sqlite(&options, readers, READER_CACHE_KIB)).await?;
             (Backend::Sqlite, writer.clone(), reader, writer)
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
             let pool = Database::connect(postgres(&options, options.max_connections)).await?;
@@ -328,6 +328,9 @@ fn postgres(options: &StoreOptions, connections: u32) -> ConnectOptions {
 /// Most that the one writing connection keeps of the file, KiB. Rows live under random ids: with the 2,000 KiB of SQLite
 /// every insertion into a database of many hundred MB reads its pages anew.
 const WRITER_CACHE_KIB: u32 = 24 * 1_024;
+/// Reading connections to an embedded database at most: each has a thread of its own, which keeps the memory of the largest
+/// answer that it ever fetched.
+const MOST_SQLITE_READERS: u32 = 3;
 /// Pages that each reading connection keeps, KiB.
 const READER_CACHE_KIB: u32 = 2 * 1_024;
 /// Pages of 4 KiB that the log takes before they are written back: random pages are written once for many commits.
