@@ -7,6 +7,7 @@ mod m20261124_000003_inventory;
 mod m20261124_000004_events;
 mod m20261124_000005_operations;
 mod m20261124_000006_whole_reading;
+mod m20261124_000007_trust;
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use sea_orm_migration::{
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_events::Migration),
             Box::new(m20261124_000005_operations::Migration),
             Box::new(m20261124_000006_whole_reading::Migration),
+            Box::new(m20261124_000007_trust::Migration),
         ]
     }
 }

@@ -8,6 +8,8 @@ mod bad_events;
 mod command_line;
 /// What a pass costs, and that an unchanged one writes nothing.
 mod cost;
+/// What goes wrong in brokers, databases, networks, processes and answers, and what must hold then.
+mod faults;
 /// Handlers are idempotent, and their decisions lead where they should.
 mod handlers;
 /// What the harness itself promises: databases, virtual hosts, processes, the proxy, waiting.

@@ -1,0 +1,1 @@
+//! Answers of Azure DevOps that are wrong, late or refused.

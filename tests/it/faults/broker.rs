@@ -1,0 +1,1 @@
+//! A broker that stops, stalls, loses or refuses.

@@ -1,0 +1,1 @@
+//! Two claims on one organization, and a connector that is removed under load.

@@ -1,0 +1,1 @@
+//! Many workers on one identity, and many organizations on one worker.

@@ -1,0 +1,1 @@
+//! A database that stops, refuses, fails over or lies about the time.

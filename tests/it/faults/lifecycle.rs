@@ -1,0 +1,1 @@
+//! Start, drain, stop, and two versions side by side.
