@@ -32,4 +32,4 @@ mod version;
 pub use clock::{Backend, DatabaseClock};
 pub use encryption::KeyRing;
 pub use error::StoreError;
-pub use store::{Durability, Store, StoreOptions};
+pub use store::{Durability, Store, StoreOptions, Subscribers};

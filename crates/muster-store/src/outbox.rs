@@ -5,6 +5,7 @@ use crate::apply::Applied;
 use crate::entity::{event_outbox, upsert};
 use crate::error::StoreError;
 use crate::session::{Row, Session, milliseconds, padded, places, values};
+use crate::store::Subscribers;
 use chrono::{DateTime, Utc};
 use muster_messages::{CloudEvent, Fact, TraceContext};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -151,12 +152,15 @@ fn ids(first: usize, events: &[Uuid]) -> (String, Vec<Value>) {
     (places(first, events.len()), events.iter().map(|id| Value::from(*id)).collect())
 }
 
-/// Writes facts in the transaction of what they are about. The same fact is written once.
+/// Writes facts in the transaction of what they are about. The same fact is written once; none where nobody can hear.
 pub(crate) async fn put(
     session: &Session,
     applied: &Applied,
     facts: &[(Fact, Option<&TraceContext>)],
 ) -> Result<(), StoreError> {
+    if session.subscribers() == Subscribers::None {
+        return Ok(());
+    }
     for chunk in facts.chunks(FACTS_AT_A_TIME) {
         put_some(session, applied, chunk).await?;
     }

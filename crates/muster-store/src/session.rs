@@ -2,6 +2,7 @@
 
 use crate::clock::{Backend, DatabaseClock};
 use crate::error::StoreError;
+use crate::store::Subscribers;
 use chrono::{DateTime, Utc};
 use muster_domain::ResourceId;
 use sea_orm::{
@@ -18,6 +19,7 @@ pub(crate) struct Session {
     link: Link,
     clock: DatabaseClock,
     backend: Backend,
+    subscribers: Subscribers,
 }
 
 #[derive(Clone)]
@@ -27,16 +29,27 @@ enum Link {
 }
 
 impl Session {
-    pub(crate) fn on_pool(pool: DatabaseConnection, clock: DatabaseClock, backend: Backend) -> Self {
-        Self { link: Link::Pool(pool), clock, backend }
+    pub(crate) fn on_pool(
+        pool: DatabaseConnection,
+        clock: DatabaseClock,
+        backend: Backend,
+        subscribers: Subscribers,
+    ) -> Self {
+        Self { link: Link::Pool(pool), clock, backend, subscribers }
     }
 
     pub(crate) fn in_transaction(
         transaction: Arc<DatabaseTransaction>,
         clock: DatabaseClock,
         backend: Backend,
+        subscribers: Subscribers,
     ) -> Self {
-        Self { link: Link::Transaction(transaction), clock, backend }
+        Self { link: Link::Transaction(transaction), clock, backend, subscribers }
+    }
+
+    /// Whether anybody can hear of facts.
+    pub(crate) fn subscribers(&self) -> Subscribers {
+        self.subscribers
     }
 
     pub(crate) fn database_backend(&self) -> DbBackend {

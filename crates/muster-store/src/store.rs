@@ -35,6 +35,19 @@ pub struct StoreOptions {
     pub max_attempts: u32,
     /// Times that a job's worker may vanish until the job is dead.
     pub crash_limit: u32,
+    /// Whether anybody can hear of facts.
+    pub subscribers: Subscribers,
+}
+
+/// Whether anybody can hear of facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subscribers {
+    /// Facts are kept until they are published.
+    #[default]
+    Possible,
+    /// There is nowhere to subscribe: facts are not written, for a row that is made to be deleted costs as much as
+    /// what it tells of.
+    None,
 }
 
 /// How safe a commit on SQLite is against a power cut. A crash of the process loses nothing either way.
@@ -77,6 +90,7 @@ impl StoreOptions {
             durability: Durability::default(),
             max_attempts: 8,
             crash_limit: 3,
+            subscribers: Subscribers::default(),
         }
     }
 }
@@ -96,6 +110,7 @@ pub(crate) struct Inner {
     pub(crate) encryption: Option<KeyRing>,
     pub(crate) max_attempts: u32,
     pub(crate) crash_limit: u32,
+    pub(crate) subscribers: Subscribers,
     installation: OnceLock<InstallationId>,
 }
 
@@ -135,6 +150,7 @@ impl Store {
                 encryption: options.encryption,
                 max_attempts: options.max_attempts,
                 crash_limit: options.crash_limit,
+                subscribers: options.subscribers,
                 installation: OnceLock::new(),
             }),
         })
@@ -229,7 +245,7 @@ impl Store {
     }
 
     fn on_pool(&self, pool: &DatabaseConnection) -> Session {
-        Session::on_pool(pool.clone(), self.inner.clock.clone(), self.inner.backend)
+        Session::on_pool(pool.clone(), self.inner.clock.clone(), self.inner.backend, self.inner.subscribers)
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
@@ -268,8 +284,12 @@ impl Store {
         F: Future<Output = Result<T, StoreError>>,
     {
         let transaction = Arc::new(self.begin().await?);
-        let session =
-            Session::in_transaction(Arc::clone(&transaction), self.inner.clock.clone(), self.inner.backend);
+        let session = Session::in_transaction(
+            Arc::clone(&transaction),
+            self.inner.clock.clone(),
+            self.inner.backend,
+            self.inner.subscribers,
+        );
         let result = work(session).await;
         let transaction = Arc::into_inner(transaction)
             .ok_or_else(|| StoreError::Statement("a transaction outlived its work".to_owned()))?;

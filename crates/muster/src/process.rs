@@ -13,7 +13,7 @@ use muster_runtime::configuration::{Configuration, Topology};
 use muster_runtime::lifecycle::Shutdown;
 use muster_runtime::metrics::Metrics;
 use muster_runtime::probes::Probes;
-use muster_store::{Durability, KeyRing, Store, StoreError, StoreOptions};
+use muster_store::{Durability, KeyRing, Store, StoreError, StoreOptions, Subscribers};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,6 +203,8 @@ pub(crate) async fn open_store(
     options.encryption = encryption;
     options.durability = durability;
     options.crash_limit = configuration.worker.crash_limit;
+    options.subscribers =
+        if configuration.amqp_url.is_some() { Subscribers::Possible } else { Subscribers::None };
     options.max_connections =
         u32::try_from(configuration.worker.slots).unwrap_or(u32::MAX).saturating_add(SPARE_CONNECTIONS);
     let address = address_of(&options.url).to_owned();

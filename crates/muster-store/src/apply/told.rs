@@ -5,6 +5,7 @@ use super::endings::Ending;
 use super::naming::{Named, Names};
 use crate::error::StoreError;
 use crate::session::Session;
+use crate::store::Subscribers;
 use muster_domain::assessment::AssessmentState;
 use muster_domain::properties::Properties;
 use muster_domain::resource::{Presence, ResourceKey};
@@ -43,7 +44,7 @@ pub(super) async fn facts<'a>(
     applied: &Applied,
     happened: Vec<Happened<'a>>,
 ) -> Result<Vec<(Fact, Option<&'a TraceContext>)>, StoreError> {
-    if happened.is_empty() {
+    if happened.is_empty() || session.subscribers() == Subscribers::None {
         return Ok(Vec::new());
     }
     let names = Names::load(session, happened.iter().map(|one| (one.connector_id, &one.key))).await?;

@@ -3,6 +3,7 @@
 use super::connectors::transition;
 use super::fixtures::{assessment, connector_of, organization, pass, repository, resource, write};
 use super::{Bench, on_both};
+use crate::Subscribers;
 use crate::changes::{AssessmentId, Changes, ClaimWrite, PresenceWrite, ResourceWrite};
 use muster_domain::assessment::AssessmentState;
 use muster_domain::connector::ConnectorEvent;
@@ -24,6 +25,7 @@ on_both!(
     a_removed_connector_tells_what_is_gone,
     names_of_one_batch_are_the_new_ones,
     a_whole_page_is_told,
+    nothing_is_kept_to_be_told_where_nobody_can_hear,
 );
 
 const CONNECTOR: ConnectorId = ConnectorId(uuid::Uuid::from_u128(1));
@@ -54,6 +56,14 @@ async fn events(bench: &Bench) -> Vec<CloudEvent> {
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     outbox.published(&ids).await.expect("published");
     events.into_iter().map(|event| event.event).collect()
+}
+
+async fn nothing_is_kept_to_be_told_where_nobody_can_hear(bench: Bench) {
+    let deaf = bench.another(|options| options.subscribers = Subscribers::None).await;
+    begin(&Bench { store: deaf, ..bench.clone() }).await;
+    assert!(events(&bench).await.is_empty());
+    list(&bench, repository(ORGANIZATION, PROJECT, 77)).await;
+    assert_eq!(events(&bench).await.len(), 1, "another process of the same database can be heard");
 }
 
 async fn list(bench: &Bench, resource: Resource) {
