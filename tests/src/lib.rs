@@ -9,5 +9,7 @@ mod management;
 pub mod processes;
 pub mod proxy;
 pub mod services;
+pub mod subscriber;
+pub mod total_check;
 pub mod waiting;
 pub mod workbench;
