@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const STATEMENTS: [&str; 16] = [
+const STATEMENTS: [&str; 22] = [
     // The attempt count starts again with every success; this one does not.
     "ALTER TABLE job ADD COLUMN failure_count bigint NOT NULL DEFAULT 0",
     "ALTER TABLE job ADD COLUMN first_error_class text",
@@ -38,6 +38,15 @@ const STATEMENTS: [&str; 16] = [
     "ALTER TABLE dead_letter ADD COLUMN discarded_by text",
     "ALTER TABLE dead_letter ADD COLUMN discard_reason text",
     "CREATE INDEX dead_letter_job_ix ON dead_letter (job_id)",
+    "ALTER TABLE dead_letter ADD COLUMN job_kind text",
+    "ALTER TABLE dead_letter ADD COLUMN connector_id {uuid}",
+    // Who replays it at this moment, and until when that is believed.
+    "ALTER TABLE dead_letter ADD COLUMN replay_token {uuid}",
+    "ALTER TABLE dead_letter ADD COLUMN replaying_until_ms bigint",
+    // Counted every few seconds, without a look at the bodies.
+    "CREATE INDEX dead_letter_reason_ix ON dead_letter (reason_class, origin, replayed_at_ms, discarded_at_ms)",
+    "CREATE INDEX dead_letter_open_ix ON dead_letter (seen_at_ms, id)
+        WHERE replayed_at_ms IS NULL AND discarded_at_ms IS NULL",
     // What people set: pause, share and quiet hours of a connector (organization '') or of one organization in it.
     "CREATE TABLE consumption_control (
         connector_id {uuid} NOT NULL REFERENCES connector (id),
