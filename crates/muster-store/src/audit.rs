@@ -2,7 +2,7 @@
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::session::values;
+use crate::session::{Session, values};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -42,24 +42,7 @@ impl Audit {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let id = Uuid::now_v7();
-        self.store
-            .transaction(|session| async move {
-                session
-                    .run(
-                        "INSERT INTO audit (id, at_ms, actor, action, target, detail) \
-                         VALUES ($1, {now}, $2, $3, $4, $5)",
-                        values![
-                            id,
-                            entry.actor.as_str(),
-                            entry.action.as_str(),
-                            entry.target.as_str(),
-                            entry.detail.clone()
-                        ],
-                    )
-                    .await
-            })
-            .await?;
+        self.store.transaction(|session| async move { write(&session, entry).await }).await?;
         Ok(())
     }
 
@@ -92,4 +75,21 @@ impl Audit {
             })
             .collect()
     }
+}
+
+/// Keeps a deed in the transaction that does it.
+pub(crate) async fn write(session: &Session, entry: &AuditEntry) -> Result<(), StoreError> {
+    session
+        .run(
+            "INSERT INTO audit (id, at_ms, actor, action, target, detail) VALUES ($1, {now}, $2, $3, $4, $5)",
+            values![
+                Uuid::now_v7(),
+                entry.actor.as_str(),
+                entry.action.as_str(),
+                entry.target.as_str(),
+                entry.detail.clone()
+            ],
+        )
+        .await?;
+    Ok(())
 }
