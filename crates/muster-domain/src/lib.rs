@@ -8,6 +8,7 @@ pub mod budget;
 pub mod cause;
 pub mod clock;
 pub mod connector;
+pub mod consumption_control;
 pub mod credential;
 pub mod failure;
 pub mod ids;

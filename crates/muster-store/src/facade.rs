@@ -5,6 +5,7 @@ use crate::assessments::Assessments;
 use crate::audit::Audit;
 use crate::budget::BudgetGate;
 use crate::connectors::Connectors;
+use crate::consumption_controls::ConsumptionControls;
 use crate::credentials::Credentials;
 use crate::dead_letters::DeadLetters;
 use crate::heartbeats::Heartbeats;
@@ -12,6 +13,7 @@ use crate::inbox::Inbox;
 use crate::inventory::Inventory;
 use crate::ledger::Ledger;
 use crate::outbox::Outbox;
+use crate::retention::Retention;
 use crate::schedules::Schedules;
 use crate::snapshots::Snapshots;
 use muster_domain::budget::BudgetSettings;
@@ -48,10 +50,14 @@ facades! {
     dead_letters: DeadLetters,
     /// Periodic work.
     schedules: Schedules,
+    /// What people set about consumption.
+    consumption_controls: ConsumptionControls,
     /// Who is alive.
     heartbeats: Heartbeats,
     /// Who changed what.
     audit: Audit,
+    /// Forgets what has served.
+    retention: Retention,
 }
 
 impl Store {

@@ -9,6 +9,7 @@ pub mod clock;
 #[cfg(test)]
 mod conformance;
 pub mod connectors;
+pub mod consumption_controls;
 pub mod credentials;
 pub mod dead_letters;
 mod encryption;

@@ -1,5 +1,10 @@
 //! The shared consumption budget: one row an identity, locked while a pure decision of the domain is made on it.
 
+mod list;
+pub(crate) mod scopes;
+
+pub use list::{IdentityBudget, ScopeSpent, ScopeWaiting};
+
 use crate::Store;
 use crate::apply::Applied;
 use crate::error::StoreError;
@@ -7,8 +12,8 @@ use crate::outbox;
 use crate::session::{Session, values};
 use chrono::{DateTime, Utc};
 use muster_domain::budget::{
-    BoxFuture, BudgetSettings, BudgetState, BudgetView, ConsumptionClass, ConsumptionGate, GateUnavailable,
-    Grant, NoRoom, ThrottleSignals,
+    BoxFuture, BudgetSettings, BudgetState, ConsumptionClass, ConsumptionGate, GateUnavailable, Grant,
+    NoRoom, ThrottleSignals,
 };
 use muster_domain::read::Read;
 use muster_domain::{CredentialId, IdentityKey};
@@ -22,47 +27,9 @@ pub struct BudgetGate {
     settings: BudgetSettings,
 }
 
-/// The budget of an identity at this moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IdentityBudget {
-    /// The identity.
-    pub identity: IdentityKey,
-    /// How its budget stands.
-    pub view: BudgetView,
-    /// When a call last changed it.
-    pub updated_at: DateTime<Utc>,
-}
-
 impl BudgetGate {
     pub(crate) fn new(store: Store, settings: BudgetSettings) -> Self {
         Self { store, settings }
-    }
-
-    /// The budgets of all identities.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
-    pub async fn list(&self) -> Result<Vec<IdentityBudget>, StoreError> {
-        let now = self.store.now().await?;
-        let rows = self
-            .store
-            .reader()
-            .all(
-                "budget",
-                "SELECT identity_key, state, updated_at_ms FROM budget ORDER BY identity_key",
-                values![],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let state: BudgetState = row.json("state")?;
-                Ok(IdentityBudget {
-                    identity: IdentityKey::subject(row.get::<String>("identity_key")?),
-                    view: state.view(&self.settings, now),
-                    updated_at: row.time("updated_at_ms")?,
-                })
-            })
-            .collect()
     }
 
     async fn take(
