@@ -3,6 +3,7 @@
 //! Any number of dispatchers may run: each takes rows that no other holds. What cannot be published for certain goes
 //! back to pending at once; a ticket that arrives all the same is stale and claims nothing.
 
+use crate::crash_point::{self, CrashPoint};
 use crate::lifecycle::Shutdown;
 use crate::metrics::Metrics;
 use muster_domain::JobId;
@@ -95,6 +96,7 @@ impl Dispatcher {
     }
 
     async fn publish(&self, role: Role, tickets: Vec<TracedTicket>) -> Result<usize, StoreError> {
+        crash_point::reach(CrashPoint::Dispatched);
         let names: Vec<(JobId, i64)> =
             tickets.iter().map(|traced| (traced.ticket.job, traced.ticket.seq)).collect();
         let outcomes = self.transport.publish(tickets).await;

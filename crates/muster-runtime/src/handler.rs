@@ -1,5 +1,6 @@
 //! Handlers: functions from a job and what they read to changes, next jobs and facts.
 
+use crate::crash_point::{self, CrashPoint};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_domain::failure::CallFailure;
@@ -193,7 +194,10 @@ impl<'a> Slice<'a> {
         progress: Value,
     ) -> Result<(), HandlerError> {
         match self.store.ledger().commit_page(job.lease, changes, progress).await? {
-            Finished::Committed => Ok(()),
+            Finished::Committed => {
+                crash_point::reach(CrashPoint::PageCommitted);
+                Ok(())
+            }
             Finished::LeaseLost => Err(HandlerError::LeaseLost),
         }
     }

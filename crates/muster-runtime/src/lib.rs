@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod configuration;
+pub mod crash_point;
 pub mod dispatcher;
 pub mod handler;
 pub mod heartbeats;

@@ -3,6 +3,7 @@
 //! A fact may be published twice when a relay dies between the broker's confirmation and the deletion of the row; it
 //! has the same id then, and subscribers know it by that.
 
+use crate::crash_point::{self, CrashPoint};
 use crate::lifecycle::Shutdown;
 use crate::metrics::Metrics;
 use muster_domain::backoff::Schedule;
@@ -89,6 +90,9 @@ impl Relay {
         let taken = rows.len();
         let (ids, events): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.id, row.event)).unzip();
         let outcomes = self.publisher.publish_events(&events).await;
+        if !events.is_empty() {
+            crash_point::reach(CrashPoint::FactsConfirmed);
+        }
         let (mut published, mut failed) = (Vec::with_capacity(taken), Vec::new());
         for ((id, event), outcome) in ids.into_iter().zip(&events).zip(outcomes) {
             match outcome {

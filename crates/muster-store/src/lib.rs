@@ -16,6 +16,7 @@ mod encryption;
 mod entity;
 mod error;
 mod facade;
+pub mod faults;
 pub mod heartbeats;
 pub mod inbox;
 mod installation;

@@ -82,6 +82,7 @@ impl Process {
         needs: Needs,
         durability: Durability,
     ) -> Result<Self, Failed> {
+        muster_runtime::crash_point::arm().map_err(Failed::usage)?;
         let folder = DataFolder::open(&configuration.data_folder())?;
         let embedded = configuration.database_url.is_none();
         if needs == Needs::Broker && configuration.amqp_url.is_none() {

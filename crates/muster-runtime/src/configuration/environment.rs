@@ -52,7 +52,8 @@ const KNOWN: [(&str, Shape); 24] = [
 const PREFIX: &str = "MUSTER_";
 const FILE_SUFFIX: &str = "_file";
 /// Variables of the command line and of the tests, which are not configuration keys.
-const NOT_KEYS: [&str; 2] = ["config", "test_"];
+const NOT_KEYS: &[&str] =
+    if cfg!(debug_assertions) { &["config", "test_", "crash_at"] } else { &["config", "test_"] };
 
 impl Environment {
     /// The variables of this process.

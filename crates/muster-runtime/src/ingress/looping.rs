@@ -1,6 +1,7 @@
 //! Requests from the broker, one after the other as they come.
 
 use super::{Accepted, Incoming, Ingress, Refused};
+use crate::crash_point::{self, CrashPoint};
 use crate::lifecycle::Shutdown;
 use muster_domain::backoff::Schedule;
 use muster_messages::fact::RequestRejected;
@@ -79,6 +80,7 @@ impl RequestLoop {
                 }
             }
         }
+        crash_point::reach(CrashPoint::RequestCommitted);
         message.acknowledger.acknowledge().await;
     }
 

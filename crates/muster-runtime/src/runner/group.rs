@@ -2,7 +2,8 @@
 
 use super::committing::commit;
 use super::outcome::{Run, finish_of};
-use super::{Shared, committing};
+use super::{Shared, committing, refusal};
+use crate::crash_point::{self, CrashPoint};
 use crate::handler::{Handler, Slice};
 use crate::telemetry::link_to;
 use futures::FutureExt as _;
@@ -46,7 +47,11 @@ impl Group {
             return;
         };
         shared.context.metrics.stale_tickets(shared.role, readable.len().saturating_sub(jobs.len()));
-        run_jobs(&shared, jobs).await;
+        if !jobs.is_empty() {
+            crash_point::reach(CrashPoint::Claimed);
+            run_jobs(&shared, jobs).await;
+            crash_point::reach(CrashPoint::OutcomeCommitted);
+        }
         Acknowledger::acknowledge_many(acknowledgers).await;
     }
 }
@@ -129,6 +134,7 @@ async fn run_kind(shared: &Arc<Shared>, kind: JobKind, jobs: Vec<ClaimedJob>) {
     let runs = run_handler(shared, handler.as_ref(), &jobs, &lost).await;
     shared.context.metrics.processed(shared.role, kind, began.elapsed());
     let finishes = finishes_of(shared, &jobs, runs, now).await;
+    crash_point::reach(CrashPoint::OutcomeReady);
     commit(shared, finishes).await;
     for job in &jobs {
         shared.leases.forget(job.lease);
