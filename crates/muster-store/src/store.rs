@@ -3,6 +3,7 @@
 use crate::clock::{Backend, DatabaseClock};
 use crate::encryption::KeyRing;
 use crate::error::StoreError;
+use crate::faults::{Fault, TransactionFaults};
 use crate::session::Session;
 use chrono::{DateTime, Utc};
 use muster_domain::InstallationId;
@@ -35,6 +36,8 @@ pub struct StoreOptions {
     pub max_attempts: u32,
     /// Times that a job's worker may vanish until the job is dead.
     pub crash_limit: u32,
+    /// Transactions that fail on purpose: for tests.
+    pub faults: Option<Arc<dyn TransactionFaults>>,
     /// Whether anybody can hear of facts.
     pub subscribers: Subscribers,
 }
@@ -90,6 +93,7 @@ impl StoreOptions {
             durability: Durability::default(),
             max_attempts: 8,
             crash_limit: 3,
+            faults: None,
             subscribers: Subscribers::default(),
         }
     }
@@ -110,6 +114,7 @@ pub(crate) struct Inner {
     pub(crate) encryption: Option<KeyRing>,
     pub(crate) max_attempts: u32,
     pub(crate) crash_limit: u32,
+    faults: Option<Arc<dyn TransactionFaults>>,
     pub(crate) subscribers: Subscribers,
     installation: OnceLock<InstallationId>,
 }
@@ -150,6 +155,7 @@ impl Store {
                 encryption: options.encryption,
                 max_attempts: options.max_attempts,
                 crash_limit: options.crash_limit,
+                faults: options.faults,
                 subscribers: options.subscribers,
                 installation: OnceLock::new(),
             }),
@@ -283,6 +289,10 @@ impl Store {
         W: Fn(Session) -> F,
         F: Future<Output = Result<T, StoreError>>,
     {
+        let fault = self.next_fault();
+        if fault == Some(Fault::Fails) {
+            return Err(Fault::Fails.error());
+        }
         let transaction = Arc::new(self.begin().await?);
         let session = Session::in_transaction(
             Arc::clone(&transaction),
@@ -293,10 +303,16 @@ impl Store {
         let result = work(session).await;
         let transaction = Arc::into_inner(transaction)
             .ok_or_else(|| StoreError::Statement("a transaction outlived its work".to_owned()))?;
+        // A planned collision comes with the commit, after all statements.
+        let result = if fault == Some(Fault::Collides) { Err(Fault::Collides.error()) } else { result };
         match result {
             Ok(value) => {
                 transaction.commit().await?;
-                Ok(value)
+                if fault == Some(Fault::DoneButErrored) {
+                    Err(Fault::DoneButErrored.error())
+                } else {
+                    Ok(value)
+                }
             }
             Err(error) => {
                 // The error that made it roll back says more than one of the roll back itself.
@@ -308,6 +324,10 @@ impl Store {
         }
     }
 
+    fn next_fault(&self) -> Option<Fault> {
+        self.inner.faults.as_ref().and_then(|faults| faults.next())
+    }
+
     /// Runs one statement's worth of work without a transaction of its own, again where it collided.
     pub(crate) async fn retrying<T, W, F>(&self, work: W) -> Result<T, StoreError>
     where
@@ -316,7 +336,12 @@ impl Store {
     {
         let mut attempt = 1;
         loop {
-            match work().await {
+            let result = match self.next_fault() {
+                None => work().await,
+                Some(Fault::DoneButErrored) => work().await.and(Err(Fault::DoneButErrored.error())),
+                Some(fault) => Err(fault.error()),
+            };
+            match result {
                 Err(StoreError::Serialization(_)) if attempt < TRANSACTION_ATTEMPTS => {
                     attempt += 1;
                     tokio::time::sleep(jitter()).await;
