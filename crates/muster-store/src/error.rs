@@ -70,6 +70,8 @@ const UNAVAILABLE_CODES: [&str; 8] = [
     "57P02", // crash shutdown
     "57P03", // cannot connect now
 ];
+/// Those of them that speak of the server, and not of one statement.
+const CONDEMNING_CODES: [&str; 4] = ["25006", "57P01", "57P02", "57P03"];
 const SERIALIZATION_CODES: [&str; 3] = ["40001", "40P01", "55P03"];
 
 /// Primary result codes of SQLite (<https://www.sqlite.org/rescode.html>); extended ones carry them in the low byte.
@@ -115,6 +117,29 @@ impl From<DbErr> for StoreError {
     }
 }
 
+/// Whether a failure says that its connection, and those as old, are of no use any more: cut, shut down, or to a server
+/// that takes no writes.
+pub(crate) fn condemns(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    match cause.as_ref() {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            is_connection_code(&code) || CONDEMNING_CODES.contains(&code.as_ref())
+        }
+        _ => false,
+    }
+}
+
+fn is_connection_code(code: &str) -> bool {
+    code.starts_with(CONNECTION_CLASS) && code.len() == "08000".len()
+}
+
 fn from_sqlx(error: &sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(database) => from_database(database.as_ref()),
@@ -139,9 +164,7 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     if SERIALIZATION_CODES.contains(&code.as_ref()) {
         return StoreError::Serialization(message);
     }
-    if code.starts_with(CONNECTION_CLASS) && code.len() == "08000".len()
-        || UNAVAILABLE_CODES.contains(&code.as_ref())
-    {
+    if is_connection_code(&code) || UNAVAILABLE_CODES.contains(&code.as_ref()) {
         return StoreError::Unavailable(message);
     }
     if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {

@@ -2,6 +2,7 @@
 
 use crate::clock::{Backend, DatabaseClock};
 use crate::error::StoreError;
+use crate::reachability::Reachability;
 use crate::store::Subscribers;
 use chrono::{DateTime, Utc};
 use muster_domain::ResourceId;
@@ -20,6 +21,7 @@ pub(crate) struct Session {
     clock: DatabaseClock,
     backend: Backend,
     subscribers: Subscribers,
+    reachability: Reachability,
 }
 
 #[derive(Clone)]
@@ -35,7 +37,7 @@ impl Session {
         backend: Backend,
         subscribers: Subscribers,
     ) -> Self {
-        Self { link: Link::Pool(pool), clock, backend, subscribers }
+        Self { link: Link::Pool(pool), clock, backend, subscribers, reachability: Reachability::embedded() }
     }
 
     pub(crate) fn in_transaction(
@@ -44,7 +46,13 @@ impl Session {
         backend: Backend,
         subscribers: Subscribers,
     ) -> Self {
-        Self { link: Link::Transaction(transaction), clock, backend, subscribers }
+        let link = Link::Transaction(transaction);
+        Self { link, clock, backend, subscribers, reachability: Reachability::embedded() }
+    }
+
+    /// The same, with statements that are watched.
+    pub(crate) fn watched(self, reachability: Reachability) -> Self {
+        Self { reachability, ..self }
     }
 
     /// Whether anybody can hear of facts.
@@ -76,8 +84,10 @@ impl Session {
     /// Runs a statement that is already in the words of the database.
     pub(crate) async fn run_built(&self, statement: Statement) -> Result<u64, StoreError> {
         let result = match &self.link {
-            Link::Pool(pool) => pool.execute_raw(statement).await?,
-            Link::Transaction(transaction) => transaction.execute_raw(statement).await?,
+            Link::Pool(pool) => self.reachability.watch(pool.execute_raw(statement)).await?,
+            Link::Transaction(transaction) => {
+                self.reachability.watch(transaction.execute_raw(statement)).await?
+            }
         };
         Ok(result.rows_affected())
     }
@@ -91,8 +101,10 @@ impl Session {
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(template, values)?;
         let rows = match &self.link {
-            Link::Pool(pool) => pool.query_all_raw(statement).await?,
-            Link::Transaction(transaction) => transaction.query_all_raw(statement).await?,
+            Link::Pool(pool) => self.reachability.watch(pool.query_all_raw(statement)).await?,
+            Link::Transaction(transaction) => {
+                self.reachability.watch(transaction.query_all_raw(statement)).await?
+            }
         };
         Ok(rows.into_iter().map(|result| Row { result, table }).collect())
     }
@@ -106,8 +118,10 @@ impl Session {
     ) -> Result<Option<Row>, StoreError> {
         let statement = self.statement(template, values)?;
         let row = match &self.link {
-            Link::Pool(pool) => pool.query_one_raw(statement).await?,
-            Link::Transaction(transaction) => transaction.query_one_raw(statement).await?,
+            Link::Pool(pool) => self.reachability.watch(pool.query_one_raw(statement)).await?,
+            Link::Transaction(transaction) => {
+                self.reachability.watch(transaction.query_one_raw(statement)).await?
+            }
         };
         Ok(row.map(|result| Row { result, table }))
     }
