@@ -1,24 +1,21 @@
-//! Virtual hosts of one test each on a RabbitMQ, and a RabbitMQ of one test's own for what harms all.
+//! Virtual hosts of one test each on a RabbitMQ.
 
 use crate::management::Management;
-use crate::processes::Process;
-use crate::waiting::{self, PATIENT};
 use crate::{blocking, services};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// How a node is reached.
 #[derive(Debug, Clone)]
-struct Node {
-    amqp_url: String,
-    management_url: String,
-    rabbitmqctl: Option<PathBuf>,
+pub(crate) struct Node {
+    pub(crate) amqp_url: String,
+    pub(crate) management_url: String,
+    pub(crate) rabbitmqctl: Option<PathBuf>,
 }
 
 /// A virtual host that belongs to one test and is deleted with this value, also when the test fails.
@@ -67,7 +64,7 @@ impl TestBroker {
         Self::on(node).await
     }
 
-    async fn on(node: Node) -> Self {
+    pub(crate) async fn on(node: Node) -> Self {
         let management = Management::new(&node.management_url);
         let vhost = format!("muster-test-{}", Uuid::new_v4().simple());
         management.put(&format!("vhosts/{vhost}"), json!({})).await;
@@ -168,7 +165,8 @@ impl TestBroker {
         rabbitmqctl(&self.node, &["close_all_connections", "--vhost", &self.vhost, "closed by a test"]).await;
     }
 
-    fn url_of(&self, server: &str) -> String {
+    /// The URL of this virtual host on another node of the same cluster, whose URL is `server`.
+    pub fn url_of(&self, server: &str) -> String {
         let after_scheme = server.find("://").map_or(0, |at| at + 3);
         let end = server[after_scheme..].find('/').map_or(server.len(), |at| after_scheme + at);
         format!("{}/{}", &server[..end], self.vhost)
@@ -190,70 +188,7 @@ impl Drop for TestBroker {
     }
 }
 
-/// A RabbitMQ node of one test's own, for faults that would hit every test: alarms, stops. It takes ten
-/// seconds to boot and is gone with this value.
-#[derive(Debug)]
-pub struct PrivateBroker {
-    node: Node,
-    process: Process,
-}
-
-impl PrivateBroker {
-    /// Boots a node by `tests/run --services-only broker`.
-    pub async fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
-        let process = Process::start(&script, &["--services-only", "broker"], &BTreeMap::new());
-        let up = async || process.stdout().contains(services::RABBITMQCTL).then(|| process.stdout());
-        let exports = waiting::wait_for("the private broker is up", PATIENT * 2, up).await;
-        let value = |variable: &str| {
-            let line = exports.lines().find_map(|line| line.strip_prefix(&format!("export {variable}=")));
-            line.expect("tests/run prints every variable").trim_matches('\'').to_owned()
-        };
-        let node = Node {
-            amqp_url: value(services::AMQP_URL),
-            management_url: value(services::AMQP_MANAGEMENT_URL),
-            rabbitmqctl: Some(value(services::RABBITMQCTL).into()),
-        };
-        Self { node, process }
-    }
-
-    /// A new virtual host on this node.
-    pub async fn vhost(&self) -> TestBroker {
-        TestBroker::on(self.node.clone()).await
-    }
-
-    /// Raises or ends the memory alarm: under it the broker reads nothing more from connections that publish.
-    pub async fn memory_alarm(&self, raised: bool) {
-        let watermark = if raised { "0" } else { "0.6" };
-        self.administer(&["set_vm_memory_high_watermark", watermark]).await;
-    }
-
-    /// Stops the broker inside its node: every connection ends, none is accepted.
-    pub async fn stop(&self) {
-        self.administer(&["stop_app"]).await;
-    }
-
-    /// Starts the broker again, with the durable queues and messages that it had.
-    pub async fn start_again(&self) {
-        self.administer(&["start_app"]).await;
-    }
-
-    /// Runs `rabbitmqctl` on this node and returns what it prints.
-    pub async fn administer(&self, arguments: &[&str]) -> String {
-        rabbitmqctl(&self.node, arguments).await
-    }
-}
-
-impl Drop for PrivateBroker {
-    fn drop(&mut self) {
-        /// Longer than a node takes to stop, since `tests/run` removes its folder afterwards.
-        const STOPPED: Duration = Duration::from_secs(30);
-        self.process.terminate();
-        self.process.wait_blocking(STOPPED);
-    }
-}
-
-async fn rabbitmqctl(node: &Node, arguments: &[&str]) -> String {
+pub(crate) async fn rabbitmqctl(node: &Node, arguments: &[&str]) -> String {
     let command = node.rabbitmqctl.clone().unwrap_or_else(services::rabbitmqctl);
     let output = tokio::process::Command::new(command).arg("--quiet").args(arguments).output().await;
     let output = output.expect("run rabbitmqctl");

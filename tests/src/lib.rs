@@ -2,6 +2,7 @@
 
 mod blocking;
 pub mod broker;
+pub mod broker_nodes;
 pub mod database;
 pub mod fleet;
 pub mod local_worker;

@@ -28,6 +28,12 @@ impl Management {
         Some(serde_json::from_str(&body).expect("the management plugin answers in JSON"))
     }
 
+    /// Whether the plugin is up.
+    pub(crate) async fn answers(&self) -> bool {
+        let answer = self.client.get(format!("{}/api/overview", self.base)).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Creates or replaces what a path names.
     pub(crate) async fn put(&self, path: &str, body: Value) {
         let (status, answer) = self.send(Method::PUT, path, Some(body)).await;

@@ -15,6 +15,10 @@ pub const AMQPS_URL: &str = "MUSTER_TEST_AMQPS_URL";
 pub const AMQPS_CA_FILE: &str = "MUSTER_TEST_AMQPS_CA_FILE";
 /// A command that administers the node of the same RabbitMQ.
 pub const RABBITMQCTL: &str = "MUSTER_TEST_RABBITMQCTL";
+/// The folders of the nodes that `tests/run` started: how they are booted and killed.
+pub const BROKER_NODES: &str = "MUSTER_TEST_BROKER_NODES";
+/// Where RabbitMQ 4 is installed, when that is the version that is tested.
+pub const DEBIAN_13: &str = "MUSTER_TEST_DEBIAN_13";
 /// A Python that has the packages of `tests/requirements.txt`.
 pub const PYTHON: &str = "MUSTER_TEST_PYTHON";
 /// A `node_modules` that has the packages of `tests/official-clients`.
