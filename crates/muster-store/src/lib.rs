@@ -24,6 +24,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod outbox;
 pub mod paging;
+mod reachability;
 pub mod requests;
 pub mod schedules;
 mod session;
