@@ -4,6 +4,7 @@ use crate::clock::{Backend, DatabaseClock};
 use crate::encryption::KeyRing;
 use crate::error::StoreError;
 use crate::faults::{Fault, TransactionFaults};
+use crate::reachability::Reachability;
 use crate::session::Session;
 use chrono::{DateTime, Utc};
 use muster_domain::InstallationId;
@@ -65,6 +66,8 @@ pub enum Durability {
 
 /// Connections for the one thing that must not wait behind work: the renewal of leases.
 const URGENT_CONNECTIONS: u32 = 1;
+/// Longest that a renewal may take: a lease of 45 s is renewed every 11 s.
+const URGENT_DEADLINE: Duration = Duration::from_secs(15);
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts of a transaction that collides with others.
@@ -77,6 +80,8 @@ const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for a connection where nothing else is said; the caller holds a lease of 45 s meanwhile.
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer than the server allows itself an answer may be on its way: then its connection is lost.
+const ANSWER_TRAVELS: Duration = Duration::from_secs(5);
 /// Idle time after which a connection is tested before it is used again: firewalls drop silent ones.
 const TEST_IDLE_CONNECTIONS_AFTER: Duration = Duration::from_secs(30);
 
@@ -109,6 +114,7 @@ pub(crate) struct Inner {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     urgent: DatabaseConnection,
+    reachability: Reachability,
     backend: Backend,
     clock: DatabaseClock,
     pub(crate) encryption: Option<KeyRing>,
@@ -131,14 +137,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Invalid`] for a URL of another database.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        let mut reachability = Reachability::embedded();
         let (backend, writer, reader, urgent) = if options.url.starts_with("sqlite:") {
             let writer = Database::connect(sqlite(&options, 1, WRITER_CACHE_KIB)).await?;
             let readers = options.max_connections.min(MOST_SQLITE_READERS);
             let reader = Database::connect(sqlite(&options, readers, READER_CACHE_KIB)).await?;
             (Backend::Sqlite, writer.clone(), reader, writer)
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
-            let pool = Database::connect(postgres(&options, options.max_connections)).await?;
-            let urgent = Database::connect(postgres(&options, URGENT_CONNECTIONS)).await?;
+            reachability = Reachability::of_server(
+                options.acquire_timeout + options.statement_timeout + ANSWER_TRAVELS,
+            );
+            let connect = |connections| Database::connect(postgres(&options, connections, &reachability));
+            let pool = connect(options.max_connections).await?;
+            let urgent = connect(URGENT_CONNECTIONS).await?;
             (Backend::Postgres, pool.clone(), pool, urgent)
         } else {
             return Err(StoreError::Invalid(
@@ -150,6 +161,7 @@ impl Store {
                 writer,
                 reader,
                 urgent,
+                reachability,
                 backend,
                 clock: options.clock,
                 encryption: options.encryption,
@@ -179,19 +191,42 @@ impl Store {
         Ok(())
     }
 
-    /// Refuses a schema that this binary does not know.
+    /// How the schema stands to this binary.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn schema(&self) -> Result<migrations::Standing, StoreError> {
+        migrations::standing(&self.inner.reader).await.map_err(schema_error)
+    }
+
+    /// Refuses a schema that lacks something, or from which a newer release took something away. One that a newer release
+    /// only added to is taken, with a warning.
     ///
     /// # Errors
     /// [`StoreError::SchemaUnknown`] with what to do.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let pending = migrations::missing(&self.inner.reader).await.map_err(schema_error)?;
-        if pending.is_empty() {
-            return Ok(());
+        let standing = self.schema().await?;
+        let incompatible = standing.incompatible();
+        if !incompatible.is_empty() {
+            return Err(StoreError::SchemaUnknown(format!(
+                "a newer release took away what this binary needs ({}); run that release",
+                incompatible.join(", ")
+            )));
         }
-        Err(StoreError::SchemaUnknown(format!(
-            "the database lacks the migrations {}; run `muster migrate`",
-            pending.join(", ")
-        )))
+        if !standing.missing.is_empty() {
+            let with = if standing.newer.is_empty() { "" } else { " with the newest release of this installation" };
+            return Err(StoreError::SchemaUnknown(format!(
+                "the database lacks the migrations {}; run `muster migrate`{with}",
+                standing.missing.join(", ")
+            )));
+        }
+        if !standing.newer.is_empty() {
+            tracing::warn!(
+                newer = standing.newer.join(", "),
+                "the database was migrated by a newer release than this binary, which goes on with what it knows"
+            );
+        }
+        Ok(())
     }
 
     /// Asks the database for a sign of life.
@@ -199,8 +234,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.reader.ping().await?;
-        Ok(())
+        self.inner.reachability.watch(self.inner.reader.ping()).await
     }
 
     /// Which database it is.
@@ -247,11 +281,14 @@ impl Store {
     }
 
     pub(crate) fn urgent(&self) -> Session {
-        self.on_pool(&self.inner.urgent)
+        let watched = self.inner.reachability.within(URGENT_DEADLINE);
+        self.on_pool(&self.inner.urgent).watched(watched)
     }
 
     fn on_pool(&self, pool: &DatabaseConnection) -> Session {
-        Session::on_pool(pool.clone(), self.inner.clock.clone(), self.inner.backend, self.inner.subscribers)
+        let inner = &self.inner;
+        Session::on_pool(pool.clone(), inner.clock.clone(), inner.backend, inner.subscribers)
+            .watched(inner.reachability.clone())
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
@@ -261,7 +298,7 @@ impl Store {
                 .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.inner.writer.begin_with_options(options).await?)
+        self.inner.reachability.watch(self.inner.writer.begin_with_options(options)).await
     }
 
     /// Runs `work` in one transaction and commits it; again from the start where it collided with others.
@@ -299,7 +336,8 @@ impl Store {
             self.inner.clock.clone(),
             self.inner.backend,
             self.inner.subscribers,
-        );
+        )
+        .watched(self.inner.reachability.clone());
         let result = work(session).await;
         let transaction = Arc::into_inner(transaction)
             .ok_or_else(|| StoreError::Statement("a transaction outlived its work".to_owned()))?;
@@ -307,7 +345,7 @@ impl Store {
         let result = if fault == Some(Fault::Collides) { Err(Fault::Collides.error()) } else { result };
         match result {
             Ok(value) => {
-                transaction.commit().await?;
+                self.inner.reachability.watch(transaction.commit()).await?;
                 if fault == Some(Fault::DoneButErrored) {
                     Err(Fault::DoneButErrored.error())
                 } else {
@@ -356,7 +394,7 @@ fn jitter() -> Duration {
     Duration::from_millis(rand::random_range(TRANSACTION_JITTER_MS))
 }
 
-fn postgres(options: &StoreOptions, connections: u32) -> ConnectOptions {
+fn postgres(options: &StoreOptions, connections: u32, reachability: &Reachability) -> ConnectOptions {
     let mut connect = ConnectOptions::new(&options.url);
     connect
         .max_connections(connections)
@@ -367,6 +405,7 @@ fn postgres(options: &StoreOptions, connections: u32) -> ConnectOptions {
         .test_before_acquire_if_idle_for(TEST_IDLE_CONNECTIONS_AFTER)
         // Statements carry names of people's projects; they are not for the log.
         .sqlx_logging(false);
+    reachability.guard(&mut connect);
     connect
 }
 
