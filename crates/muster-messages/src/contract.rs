@@ -124,15 +124,28 @@ fn a_ticket_stays_as_it_is_and_a_newer_one_is_told_from_garbage() {
         kind: JobKind::ProjectSync,
         subject: format!("{}/contoso/{}", examples::CONNECTOR, examples::PROJECT),
         cause: "order-4711".to_owned(),
+        urgent: false,
     };
     insta::assert_json_snapshot!("ticket", ticket);
     assert_eq!(Ticket::from_json(&ticket.to_json()), Ok(ticket.clone()));
     assert_eq!(ticket.message_id(), format!("{}:7", ticket.job));
-    let newer = Ticket { v: TICKET_VERSION + 1, ..ticket };
-    assert_eq!(
-        Ticket::from_json(&newer.to_json()),
-        Err(UnreadableTicket::UnknownVersion(TICKET_VERSION + 1))
-    );
+    let named = Some((ticket.job, ticket.seq));
+    let text = String::from_utf8(ticket.to_json()).unwrap();
+    let of_version = text.replacen("\"v\":1", "\"v\":99", 1);
+    let of_shape = of_version.replacen("\"kind\":\"project.sync\"", "\"kind\":[\"a\"]", 1);
+    let of_kind = text.replacen("project.sync", "project.audit", 1);
+    for (newer, job, word) in [
+        (of_version.as_str(), named, "99"),
+        (of_kind.as_str(), named, "project.audit"),
+        (r#"{"v":99,"work":"x"}"#, None, "99"),
+    ] {
+        let read = Ticket::from_json(newer.as_bytes());
+        let Err(UnreadableTicket::Newer { job: found, error }) = read else { panic!("{newer}: {read:?}") };
+        assert!(found == job && error.contains(word), "{newer}: {error}");
+    }
+    assert!(Ticket::from_json(of_shape.as_bytes()).is_err());
+    let more = text.replacen('{', "{\"later\":{\"a\":1},", 1);
+    assert_eq!(Ticket::from_json(more.as_bytes()), Ok(ticket), "a field of a later release is ignored");
     for garbage in [&b"{}"[..], b"\xff", b"", "[".repeat(10_000).as_bytes()] {
         assert!(matches!(Ticket::from_json(garbage), Err(UnreadableTicket::Malformed(_))));
     }

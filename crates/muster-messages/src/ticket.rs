@@ -23,6 +23,9 @@ pub struct Ticket {
     pub subject: String,
     /// What asked for the job ([`muster_domain::cause`]).
     pub cause: String,
+    /// A person waits for it: it goes before other tickets in a worker's hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
 }
 
 impl Ticket {
@@ -48,10 +51,40 @@ impl Ticket {
     /// [`UnreadableTicket`] with the place that is wrong.
     pub fn from_json(body: &[u8]) -> Result<Self, UnreadableTicket> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let ticket: Self = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| UnreadableTicket::Malformed(error.to_string()))?;
-        if ticket.v == TICKET_VERSION { Ok(ticket) } else { Err(UnreadableTicket::UnknownVersion(ticket.v)) }
+        match serde_path_to_error::deserialize::<_, Self>(&mut deserializer) {
+            Ok(ticket) if ticket.v == TICKET_VERSION => Ok(ticket),
+            Ok(ticket) => {
+                let error = of_version(ticket.v);
+                Err(UnreadableTicket::Newer { job: Some((ticket.job, ticket.seq)), error })
+            }
+            Err(error) => Err(newer(body).unwrap_or_else(|| UnreadableTicket::Malformed(error.to_string()))),
+        }
     }
+}
+
+/// What every version of a ticket says, as far as it is there.
+#[derive(Deserialize)]
+struct Outline {
+    v: u32,
+    job: Option<JobId>,
+    seq: Option<i64>,
+    kind: Option<String>,
+}
+
+/// Whether what cannot be read is a ticket of a newer binary: of another version, or about a kind that is not known.
+fn newer(body: &[u8]) -> Option<UnreadableTicket> {
+    let outline: Outline = serde_json::from_slice(body).ok()?;
+    let unknown_kind = outline.kind.filter(|kind| JobKind::parse(kind).is_none());
+    let error = match unknown_kind {
+        _ if outline.v > TICKET_VERSION => of_version(outline.v),
+        Some(kind) => format!("ticket for the kind {kind:?} of job, which this binary does not know"),
+        None => return None,
+    };
+    Some(UnreadableTicket::Newer { job: outline.job.zip(outline.seq), error })
+}
+
+fn of_version(version: u32) -> String {
+    format!("ticket of version {version}, this binary reads version {TICKET_VERSION}")
 }
 
 /// A ticket with the trace in which its job was asked for.
@@ -69,7 +102,12 @@ pub enum UnreadableTicket {
     /// Not a ticket at all.
     #[error("not a ticket: {0}")]
     Malformed(String),
-    /// A ticket of a newer binary.
-    #[error("ticket of version {0}, this binary reads version {TICKET_VERSION}")]
-    UnknownVersion(u32),
+    /// A ticket of a newer binary: its job waits for one.
+    #[error("{error}")]
+    Newer {
+        /// Its job and sequence, where it names them.
+        job: Option<(JobId, i64)>,
+        /// What is newer.
+        error: String,
+    },
 }

@@ -78,10 +78,15 @@ impl Reclaimer {
             tracing::warn!(count = lost, reconnected, "tickets were lost, their jobs are dispatched again");
             self.metrics.tickets_redispatched(usize::try_from(lost).unwrap_or(usize::MAX));
         }
+        let newer = ledger.park_unknown_kinds().await?;
+        if newer > 0 {
+            tracing::warn!(jobs = newer, "jobs of kinds that this binary does not know wait for a newer one");
+        }
         for count in ledger.counts().await? {
             let reason = count.waiting_reason.map_or("", muster_domain::job::WaitingReason::as_str);
             self.metrics.job_count(count.role, count.state.as_str(), reason, count.jobs);
         }
+        crate::dead_letters::watch(&self.store, &self.metrics).await?;
         for role in muster_domain::job::Role::ALL {
             let age = ledger.oldest_due_age(role).await?.unwrap_or_default();
             self.metrics.due_age(role, age);

@@ -1,12 +1,14 @@
 //! Periodic work without a leader: every scheduler looks, one of them wins each turn by a compare-and-set.
 
 use crate::lifecycle::Shutdown;
+use crate::retention::Retention;
 use muster_domain::connector::{Connector, ConnectorState};
 use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::{ConnectorId, cause};
 use muster_store::ledger::{BACKGROUND_PRIORITY, NewJob};
 use muster_store::schedules::Schedule;
 use muster_store::{Store, StoreError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Name of the schedule that discovers a connector; its scope is the connector's id.
@@ -22,11 +24,7 @@ const BATCH: u32 = 100;
 /// How often a connector that waits for a right or an owner is looked at again.
 const PREFLIGHT_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often old rows are cleared away.
-const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
-/// Rows cleared away in one transaction.
-const RETENTION_BATCH: u32 = 5_000;
-/// How long a request is known as a duplicate: longer than any replay.
-const KEEP_INBOX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Part of the interval by which turns are spread, so that connectors do not come together.
 const JITTER: f64 = 0.1;
 
@@ -38,8 +36,8 @@ pub struct Schedules {
     pub shutdown: Shutdown,
     /// Time between two discoveries of a connector.
     pub discovery_every: Duration,
-    /// How long finished jobs are kept.
-    pub keep_done: Duration,
+    /// Clears away, when it is its turn.
+    pub retention: Arc<Retention>,
 }
 
 impl Schedules {
@@ -83,7 +81,7 @@ impl Schedules {
         for due in schedules.due(BATCH).await? {
             let jobs: Vec<NewJob> = self.job_of(&due.schedule).await?.into_iter().collect();
             if schedules.claim(&due, &jobs).await? && due.schedule.name == RETENTION {
-                self.clear_away().await?;
+                self.retention.begin();
             }
         }
         Ok(())
@@ -107,13 +105,6 @@ impl Schedules {
             }
             _ => None,
         })
-    }
-
-    async fn clear_away(&self) -> Result<(), StoreError> {
-        let jobs = self.store.ledger().prune_finished(self.keep_done, RETENTION_BATCH).await?;
-        let requests = self.store.inbox().prune(KEEP_INBOX).await?;
-        tracing::debug!(jobs, requests, "old rows were cleared away");
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Logs with trace ids, spans to OpenTelemetry, and links across the queue.
 
+use crate::lifecycle::TELEMETRY_FLUSH;
 use muster_messages::TraceContext;
 use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
@@ -10,7 +11,6 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::io::IsTerminal as _;
 use std::str::FromStr;
-use std::time::Duration;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -42,8 +42,6 @@ const SERVICE_FILTER: &str = "info,sqlx=warn,lapin=error,hyper=warn,reqwest=warn
 /// What commands log when `RUST_LOG` says nothing: their data is elsewhere, a person wants to know what is wrong. What
 /// the AMQP client says of a broker that cannot be reached, the command says itself, with what to do.
 const COMMAND_FILTER: &str = "warn,sqlx=error,lapin=off";
-/// How long the last spans may take on their way out; a collector that is down must not hold a process up.
-const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Keeps the exporter alive; [`Telemetry::shutdown`] sends what is left.
 #[derive(Debug)]
@@ -98,11 +96,12 @@ impl Telemetry {
         Ok(Self { provider })
     }
 
-    /// Sends the last spans, for five seconds at most.
+    /// Sends the last spans, for [`TELEMETRY_FLUSH`] at most: a collector that is down must not hold a process up. The
+    /// thread that sends may go on: the process must not wait for it.
     pub async fn shutdown(self) {
         // The exporter blocks; on a runtime thread it could wait for itself.
         let flush = tokio::task::spawn_blocking(move || self.provider.shutdown());
-        if !matches!(tokio::time::timeout(FLUSH_DEADLINE, flush).await, Ok(Ok(Ok(())))) {
+        if !matches!(tokio::time::timeout(TELEMETRY_FLUSH, flush).await, Ok(Ok(Ok(())))) {
             tracing::debug!("the last spans were not delivered");
         }
     }

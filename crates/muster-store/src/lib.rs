@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod paging;
 mod reachability;
 pub mod requests;
+pub mod retention;
 pub mod schedules;
 mod session;
 pub mod snapshots;

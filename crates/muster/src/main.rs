@@ -58,13 +58,16 @@ fn start(cli: Cli) -> Result<(), Failed> {
     let threads =
         std::thread::available_parallelism().map_or(FEWEST_THREADS, |found| found.get().max(FEWEST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let audience = if cli.serves() { Audience::Operators } else { Audience::Caller };
         let telemetry = Telemetry::install("muster", log_format(&cli), audience).map_err(Failed::usage)?;
         let result = cli.run().await;
         telemetry.shutdown().await;
         result
-    })
+    });
+    // Whatever still blocks a thread, such as an exporter whose collector does not answer, ends with the process.
+    runtime.shutdown_background();
+    result
 }
 
 /// Services log as configured; commands log lines for people, and only what is wrong unless `RUST_LOG` asks for more.

@@ -22,10 +22,11 @@ enum Shape {
 }
 
 /// Every key that the environment may set, and its shape.
-const KNOWN: [(&str, Shape); 24] = [
+const KNOWN: [(&str, Shape); 36] = [
     ("database_url", Shape::Secret),
     ("amqp_url", Shape::Secret),
     ("amqp_ca_file", Shape::Text),
+    ("amqp_management_url", Shape::Secret),
     ("topology", Shape::Text),
     ("data_dir", Shape::Text),
     ("listen", Shape::Text),
@@ -47,6 +48,17 @@ const KNOWN: [(&str, Shape); 24] = [
     ("reads.enterprise_catalog", Shape::Switch),
     ("reads.organization_policies", Shape::Switch),
     ("reads.organization_pipeline_settings", Shape::Switch),
+    ("retention.dead_job_days", Shape::Number),
+    ("retention.request_days", Shape::Number),
+    ("retention.unpublished_fact_days", Shape::Number),
+    ("retention.assessment_history_days", Shape::Number),
+    ("retention.audit_days", Shape::Number),
+    ("retention.open_dead_letter_days", Shape::Number),
+    ("retention.settled_dead_letter_days", Shape::Number),
+    ("retention.gone_resource_days", Shape::Number),
+    ("retention.silent_process_hours", Shape::Number),
+    ("retention.unused_budget_days", Shape::Number),
+    ("retention.removed_connector_days", Shape::Number),
 ];
 
 const PREFIX: &str = "MUSTER_";

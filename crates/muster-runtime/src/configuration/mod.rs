@@ -5,9 +5,11 @@
 //! one, because other programs share the environment. Secrets may come from files: `MUSTER_DATABASE_URL_FILE`.
 
 mod environment;
+mod retention;
 mod sections;
 
 pub use environment::Environment;
+pub use retention::Retention;
 pub use sections::{Configuration, Consumption, Reads, Scheduling, Topology, Worker};
 
 use serde::Deserialize as _;

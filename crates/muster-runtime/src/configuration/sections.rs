@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use super::ConfigurationError;
+use super::{ConfigurationError, Retention};
 use crate::telemetry::LogFormat;
 use muster_domain::read::Read;
 use secrecy::SecretString;
@@ -20,6 +20,9 @@ pub struct Configuration {
     pub amqp_url: Option<SecretString>,
     /// Certificates that a broker over TLS is checked against, beside the system's.
     pub amqp_ca_file: Option<PathBuf>,
+    /// The management plugin of the broker, `http://user:password@host:15672`: `muster doctor` asks it what the protocol
+    /// does not tell. Several, separated by commas, are asked in turn.
+    pub amqp_management_url: Option<SecretString>,
     /// Whether processes declare the broker's topology or only check it.
     pub topology: Topology,
     /// Folder of the embedded database, its key and its lock.
@@ -45,6 +48,8 @@ pub struct Configuration {
     pub worker: Worker,
     /// Reads that may be switched off.
     pub reads: Reads,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl Default for Configuration {
@@ -53,6 +58,7 @@ impl Default for Configuration {
             database_url: None,
             amqp_url: None,
             amqp_ca_file: None,
+            amqp_management_url: None,
             topology: Topology::Declare,
             data_dir: None,
             listen: SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)),
@@ -65,6 +71,7 @@ impl Default for Configuration {
             scheduling: Scheduling::default(),
             worker: Worker::default(),
             reads: Reads::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -212,6 +219,7 @@ impl Configuration {
         positive("scheduling.keep_done_hours", self.scheduling.keep_done_hours)?;
         positive("worker.lease_seconds", self.worker.lease_seconds)?;
         positive("worker.slice_seconds", self.worker.slice_seconds)?;
+        self.retention.check()?;
         require("worker.slots", self.worker.slots > 0, "a worker needs at least one slot")?;
         require("worker.crash_limit", self.worker.crash_limit > 0, "the limit must be at least 1")?;
         require(
@@ -226,7 +234,7 @@ impl Configuration {
     }
 }
 
-fn require(key: &str, holds: bool, message: &str) -> Result<(), ConfigurationError> {
+pub(super) fn require(key: &str, holds: bool, message: &str) -> Result<(), ConfigurationError> {
     if holds {
         Ok(())
     } else {
