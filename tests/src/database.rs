@@ -16,6 +16,8 @@ pub struct TestDatabase {
 enum Place {
     Server { server: String, name: String },
     Folder { _folder: TempDir },
+    /// Goes with a server of the test's own.
+    OwnServer,
 }
 
 impl TestDatabase {
@@ -29,6 +31,11 @@ impl TestDatabase {
             .expect("create the test's database");
         let url = with_database(&server, &name);
         Self { url, place: Place::Server { server, name } }
+    }
+
+    /// The database of a server that belongs to this test alone and goes with it.
+    pub fn of_own_server(url: String) -> Self {
+        Self { url, place: Place::OwnServer }
     }
 
     /// A new SQLite file in a throw-away folder.

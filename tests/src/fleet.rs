@@ -36,11 +36,16 @@ pub struct Fleet {
 impl Fleet {
     /// Starts simulator, database and virtual host, and migrates the schema with the binary.
     pub async fn prepare(world: SimulatorOptions) -> Self {
+        Self::prepare_on(world, TestDatabase::postgres().await, TestBroker::vhost().await).await
+    }
+
+    /// The same on services that the test brings.
+    pub async fn prepare_on(world: SimulatorOptions, database: TestDatabase, broker: TestBroker) -> Self {
         let simulator = Simulator::start(world).await.expect("start the simulator");
         let fleet = Self {
             simulator,
-            database: TestDatabase::postgres().await,
-            broker: TestBroker::vhost().await,
+            database,
+            broker,
             folder: tempfile::tempdir().expect("make a folder"),
             key: KeyRing::generate_key().expose_secret().to_owned(),
             extra: BTreeMap::new(),
@@ -52,6 +57,11 @@ impl Fleet {
     /// Sets a variable of every process that is started from now on.
     pub fn set(&mut self, name: &str, value: &impl ToString) {
         self.extra.insert(name.to_owned(), value.to_string());
+    }
+
+    /// Forgets a variable that was set.
+    pub fn unset(&mut self, name: &str) {
+        self.extra.remove(name);
     }
 
     /// The environment of every process.

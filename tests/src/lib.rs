@@ -3,7 +3,11 @@
 mod blocking;
 pub mod broker;
 pub mod broker_nodes;
+pub mod chaos;
+pub mod collector;
+pub mod credential_scan;
 pub mod database;
+pub mod failover;
 pub mod fleet;
 pub mod local_worker;
 mod management;

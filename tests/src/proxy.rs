@@ -39,7 +39,8 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: String,
+    /// Where connections to come are led; those that are open stay.
+    target: Mutex<String>,
     weather: watch::Sender<Weather>,
     /// Cancelled by a cut, then replaced for the connections to come.
     cut: Mutex<CancellationToken>,
@@ -53,7 +54,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind the proxy to a free port");
         let address = listener.local_addr().expect("the proxy's address");
         let shared = Arc::new(Shared {
-            target: target.to_owned(),
+            target: Mutex::new(target.to_owned()),
             weather: watch::Sender::new(Weather::default()),
             cut: Mutex::default(),
             open: AtomicUsize::new(0),
@@ -75,7 +76,12 @@ impl Proxy {
 
     /// The same URL by way of this proxy: host and port replaced.
     pub fn through(&self, url: &str) -> String {
-        url.replacen(&self.shared.target, &self.address.to_string(), 1)
+        url.replacen(&self.shared.target(), &self.address.to_string(), 1)
+    }
+
+    /// Leads new connections to another `host:port`, as a virtual address that moves; open ones stay where they are.
+    pub fn retarget(&self, target: &str) {
+        target.clone_into(&mut self.shared.target.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// How many connections are open now.
@@ -128,6 +134,12 @@ impl Proxy {
     }
 }
 
+impl Shared {
+    fn target(&self) -> String {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -155,7 +167,7 @@ impl Drop for Open {
 }
 
 async fn serve(client: TcpStream, shared: Arc<Shared>, cut: CancellationToken) {
-    let Ok(target) = TcpStream::connect(&shared.target).await else { return };
+    let Ok(target) = TcpStream::connect(shared.target()).await else { return };
     shared.open.fetch_add(1, Ordering::SeqCst);
     let _open = Open(shared.clone());
     let _ = (client.set_nodelay(true), target.set_nodelay(true));

@@ -4,6 +4,8 @@
 mod azure_devops;
 /// A broker that stops, stalls, loses or refuses.
 mod broker;
+/// Everything at once.
+mod chaos;
 /// Two claims on one organization, and a connector that is removed under load.
 mod connectors;
 /// Many workers on one identity, and many organizations on one worker.
