@@ -49,13 +49,19 @@ impl Lane {
         }
     }
 
-    /// Waits until one more call may be in flight.
+    /// Waits until one more call may be in flight. A person takes the place that is kept, or one of the others: the
+    /// answer to another person may be long.
     pub(crate) async fn enter(&self, class: ConsumptionClass) -> OwnedSemaphorePermit {
-        let semaphore = match class {
-            ConsumptionClass::Background => &self.background,
-            ConsumptionClass::Interactive => &self.interactive,
+        let background = Arc::clone(&self.background).acquire_owned();
+        let permit = match class {
+            ConsumptionClass::Background => background.await,
+            ConsumptionClass::Interactive => tokio::select! {
+                biased;
+                kept = Arc::clone(&self.interactive).acquire_owned() => kept,
+                other = background => other,
+            },
         };
-        Arc::clone(semaphore).acquire_owned().await.expect("the semaphore is never closed")
+        permit.expect("the semaphore is never closed")
     }
 
     /// Remembers an answer that slowed this identity down, or said that it is about to.

@@ -4,7 +4,7 @@ use crate::authorization::Authorization;
 use crate::client::AzureDevOps;
 use crate::lane::Lane;
 use muster_domain::IdentityKey;
-use muster_domain::budget::ConsumptionClass;
+use muster_domain::budget::Caller;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct Session {
     pub(crate) client: AzureDevOps,
     pub(crate) identity: IdentityKey,
     pub(crate) authorization: Authorization,
-    pub(crate) class: ConsumptionClass,
+    pub(crate) caller: Caller,
     pub(crate) lane: Arc<Lane>,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Session {
         formatter
             .debug_struct("Session")
             .field("identity", &self.identity)
-            .field("class", &self.class)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }

@@ -255,7 +255,6 @@ fn control(row: &Row) -> Result<ConsumptionControl, StoreError> {
     let organization: Option<String> = row.get("organization")?;
     let share: Option<f64> = row.get("share")?;
     let share = share.map(|part| Share::new(part).map_err(|error| row.broken("share", error))).transpose()?;
-    let quiet_hours: Option<serde_json::Value> = row.get("quiet_hours")?;
     Ok(ConsumptionControl {
         scope: ControlScope {
             connector_id: row.id::<ConnectorId>("connector_id")?,
@@ -263,14 +262,23 @@ fn control(row: &Row) -> Result<ConsumptionControl, StoreError> {
         },
         paused: row.get("paused")?,
         share,
-        quiet_hours: match quiet_hours {
-            Some(_) => Some(row.json("quiet_hours")?),
-            None => None,
-        },
+        quiet_hours: quiet_hours(row)?,
         reason: row.get("reason")?,
         changed_by: row.get("changed_by")?,
         changed_at: row.time("changed_at_ms")?,
     })
+}
+
+/// Until when background work rests by the quiet hours in a row.
+pub(crate) fn rests_until(row: &Row, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(quiet_hours(row)?.and_then(|hours| hours.rests_until(now)))
+}
+
+fn quiet_hours(row: &Row) -> Result<Option<QuietHours>, StoreError> {
+    match row.get::<Option<serde_json::Value>>("quiet_hours")? {
+        Some(_) => row.json("quiet_hours").map(Some),
+        None => Ok(None),
+    }
 }
 
 fn rests_until_ms(hours: Option<&QuietHours>, now: DateTime<Utc>) -> i64 {

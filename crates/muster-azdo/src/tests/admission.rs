@@ -6,7 +6,7 @@ use super::{Fixture, PROJECT, eventually, now, options, organization};
 use crate::{CallError, ClientOptions};
 use chrono::TimeDelta;
 use futures::future::join_all;
-use muster_domain::budget::{ConsumptionClass, GateUnavailable, NoRoom};
+use muster_domain::budget::{ConsumptionClass, GateUnavailable, NoRoom, NoRoomReason};
 use muster_domain::read::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 fn no_room(milliseconds: i64) -> Result<NoRoom, GateUnavailable> {
-    Ok(NoRoom { retry_at: now() + TimeDelta::milliseconds(milliseconds), paused: false })
+    Ok(NoRoom { retry_at: now() + TimeDelta::milliseconds(milliseconds), reason: NoRoomReason::WindowFull })
 }
 
 async fn empty_service() -> Service {

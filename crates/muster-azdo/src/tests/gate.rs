@@ -2,7 +2,7 @@
 
 use muster_domain::IdentityKey;
 use muster_domain::budget::{
-    BoxFuture, ConsumptionClass, ConsumptionGate, GateUnavailable, Grant, NoRoom, ThrottleSignals,
+    BoxFuture, Caller, ConsumptionClass, ConsumptionGate, GateUnavailable, Grant, NoRoom, ThrottleSignals,
 };
 use muster_domain::read::Read;
 use std::collections::VecDeque;
@@ -82,7 +82,7 @@ impl ConsumptionGate for FakeGate {
         &'a self,
         identity: &'a IdentityKey,
         read: Read,
-        class: ConsumptionClass,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Result<Grant, NoRoom>, GateUnavailable>> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
@@ -90,9 +90,9 @@ impl ConsumptionGate for FakeGate {
                 return refusal.map(Err);
             }
             let mut granted = self.granted.lock().unwrap();
-            granted.push((read, class));
+            granted.push((read, caller.class));
             let slot = i64::try_from(granted.len()).unwrap();
-            Ok(Ok(Grant { identity: identity.clone(), read, slot }))
+            Ok(Ok(Grant { identity: identity.clone(), read, slot, scope: caller.scope.clone() }))
         })
     }
 

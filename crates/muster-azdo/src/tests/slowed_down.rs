@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::Response;
 use chrono::TimeDelta;
 use muster_domain::IdentityKey;
-use muster_domain::budget::{ConsumptionClass, NoRoom, ThrottleSignals};
+use muster_domain::budget::{ConsumptionClass, NoRoom, NoRoomReason, ThrottleSignals};
 use std::time::Duration;
 
 /// Status, headers and body of an answer.
@@ -112,9 +112,9 @@ async fn a_page_to_sign_in_is_doubted_as_a_401_is() {
 #[tokio::test]
 async fn a_pause_that_another_process_was_asked_for_counts_too() {
     let service = answering((200, &[JSON], "{}"), UNAUTHORIZED).await;
-    for paused in [true, false] {
+    for (paused, reason) in [(true, NoRoomReason::ServicePause), (false, NoRoomReason::WindowFull)] {
         let retry_at = now() + TimeDelta::milliseconds(30);
-        let gate = FakeGate::refusing([Ok(NoRoom { retry_at, paused })]);
+        let gate = FakeGate::refusing([Ok(NoRoom { retry_at, reason })]);
         let fixture = Fixture::with_gate(options(&service.url), gate);
         let error = refusal(&fixture.background()).await;
         if paused {

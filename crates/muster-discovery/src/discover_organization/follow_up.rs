@@ -1,7 +1,7 @@
 //! What is read and judged after a discovery.
 
 use super::Discovery;
-use crate::priority::priority_of;
+use crate::priority::{priority_of, priority_of_each};
 use muster_domain::cause::is_asked_for;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_runtime::{HandlerError, Outcome};
@@ -23,7 +23,7 @@ impl Discovery<'_> {
                     (now - *at).to_std().unwrap_or_default() < self.work.settings.sync_every
                 });
             if is_asked_for(cause) || !is_fresh {
-                let sync = self.work.next_job(JobKind::ProjectSync, subject.clone(), priority_of(cause));
+                let sync = self.work.next_job(JobKind::ProjectSync, subject.clone(), priority_of_each(cause));
                 changes.jobs.push(sync);
             }
             // A project that was never read is not among them: it is judged when it is.

@@ -92,6 +92,13 @@ impl Estimate {
         dot(&z, &self.along(&z)).max(0.0).sqrt()
     }
 
+    /// Standard deviation of [`Estimate::value`].
+    pub(super) fn doubt_of_calls(&self, counts: &[f64]) -> f64 {
+        let mut z = with_foreign(counts);
+        z[0] = 0.0;
+        dot(&z, &self.along(&z)).max(0.0).sqrt()
+    }
+
     /// Adds a column. `guess` is the configured one, `scale` how far those of the known columns were off; where
     /// nothing has been learned all guesses share their doubt.
     pub(super) fn add(&mut self, guess: f64, scale: Option<f64>) {

@@ -32,6 +32,7 @@
 //! its grant by a process that never answers is counted as if it had been sent at once.
 
 use crate::IdentityKey;
+use crate::consumption_control::ControlScope;
 use crate::read::Read;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -42,15 +43,19 @@ use std::time::Duration;
 mod answers;
 mod column;
 mod estimate;
+pub mod fairness;
 mod learning;
 mod packed;
 mod pause;
 mod row;
+mod scope_window;
 mod settings;
 mod state;
 mod view;
 mod window;
 
+pub use pause::PauseReason;
+pub use scope_window::ScopeWindow;
 pub use settings::*;
 pub use state::{BudgetState, SettleEffect};
 pub use view::BudgetView;
@@ -63,6 +68,28 @@ pub enum ConsumptionClass {
     Background,
     /// A person: may go on to 95 % of the limit.
     Interactive,
+}
+
+/// Who makes a call, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who waits for the answer.
+    pub class: ConsumptionClass,
+    /// For which connector or organization; absent before there is one.
+    pub scope: Option<ControlScope>,
+}
+
+impl Caller {
+    /// Somebody of `class` who calls for a connector or organization.
+    pub fn of(class: ConsumptionClass, scope: ControlScope) -> Self {
+        Self { class, scope: Some(scope) }
+    }
+}
+
+impl From<ConsumptionClass> for Caller {
+    fn from(class: ConsumptionClass) -> Self {
+        Self { class, scope: None }
+    }
 }
 
 /// What an answer said about consumption (headers `Retry-After` and `X-RateLimit-*`, status 429).
@@ -89,6 +116,8 @@ pub struct Grant {
     pub read: Read,
     /// Slot of the window in which it was taken.
     pub slot: i64,
+    /// For whom.
+    pub scope: Option<ControlScope>,
 }
 
 /// No leave now.
@@ -97,8 +126,25 @@ pub struct Grant {
 pub struct NoRoom {
     /// When asking again makes sense.
     pub retry_at: DateTime<Utc>,
-    /// The service asked for a pause, rather than the window being full.
-    pub paused: bool,
+    /// Why not.
+    pub reason: NoRoomReason,
+}
+
+/// Why there is no leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoomReason {
+    /// The window of the identity is full.
+    WindowFull,
+    /// Background work has had its part of these seconds.
+    Pace,
+    /// The service asked the identity to pause.
+    ServicePause,
+    /// A person paused the connector or the organization.
+    Paused,
+    /// The connector or the organization has quiet hours.
+    QuietHours,
+    /// The window of the connector's or the organization's own share is full.
+    ShareFull,
 }
 
 /// Why a gate gave no answer at all: its storage is out of reach.
@@ -116,7 +162,7 @@ pub trait ConsumptionGate: Send + Sync {
         &'a self,
         identity: &'a IdentityKey,
         read: Read,
-        class: ConsumptionClass,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Result<Grant, NoRoom>, GateUnavailable>>;
 
     /// Tells what the answer said, or that there was none (`None`: the call may still have been counted).

@@ -3,6 +3,7 @@
 use super::ThrottleSignals;
 use crate::backoff::clamp_pause;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// First pause after a refusal that names no time.
@@ -14,10 +15,24 @@ const UNEXPLAINED_FACTOR: f64 = 1.5;
 /// 60 s · 1.5^7 is beyond 15 min; counting further says nothing.
 const MOST_UNEXPLAINED: u32 = 8;
 
+/// Why an identity keeps still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PauseReason {
+    /// An answer named a time (`Retry-After`).
+    RetryAfter,
+    /// An answer was held back (`X-RateLimit-Delay`).
+    Delayed,
+    /// A call was refused (429), without a time.
+    Refused,
+}
+
 /// The pause of an identity and what led to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Pause {
     pub(super) until: Option<DateTime<Utc>>,
+    /// Why until then.
+    pub(super) reason: Option<PauseReason>,
     /// Consecutive pauses that began with a refusal that named no time.
     pub(super) unexplained: u32,
     /// Answers that were refused or held back, or that asked for a pause.
@@ -41,7 +56,14 @@ impl Pause {
         };
         self.throttled_count = self.throttled_count.saturating_add(1);
         let until = now + wait;
-        self.until = self.until.max(Some(until));
+        if self.until < Some(until) {
+            self.until = Some(until);
+            self.reason = Some(match signals {
+                ThrottleSignals { retry_after: Some(_), .. } => PauseReason::RetryAfter,
+                ThrottleSignals { delay: Some(_), .. } => PauseReason::Delayed,
+                _ => PauseReason::Refused,
+            });
+        }
         (!running).then_some(until)
     }
 
@@ -63,7 +85,9 @@ impl Pause {
 
     /// Of two budgets that are one: the later end, all counts.
     pub(super) fn merge(&mut self, other: Self) {
-        self.until = self.until.max(other.until);
+        if self.until < other.until {
+            (self.until, self.reason) = (other.until, other.reason);
+        }
         self.unexplained = self.unexplained.max(other.unexplained);
         self.throttled_count = self.throttled_count.saturating_add(other.throttled_count);
     }

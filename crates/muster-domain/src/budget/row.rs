@@ -3,7 +3,7 @@
 use super::column::{Column, InFlight, ReadKey};
 use super::estimate::Estimate;
 use super::packed::{pack_counts, pack_floats, unpack_counts, unpack_floats};
-use super::pause::Pause;
+use super::pause::{Pause, PauseReason};
 use super::state::{BudgetState, Told};
 use super::window::Window;
 use chrono::{DateTime, Utc};
@@ -27,6 +27,8 @@ pub(super) struct BudgetRow {
     told: Option<(f64, i64, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused_until: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused_for: Option<PauseReason>,
     #[serde(default)]
     unexplained: u32,
     #[serde(default)]
@@ -63,6 +65,7 @@ impl From<BudgetState> for BudgetRow {
             limit: state.limit_tstu,
             told: state.told.map(|told| (told.remaining_tstu, told.at_ms, told.first_ms)),
             paused_until: state.pause.until,
+            paused_for: state.pause.reason,
             unexplained: state.pause.unexplained,
             throttled: state.pause.throttled_count,
         }
@@ -109,6 +112,7 @@ impl TryFrom<BudgetRow> for BudgetState {
             told: row.told.map(|(remaining_tstu, at_ms, first_ms)| Told { remaining_tstu, at_ms, first_ms }),
             pause: Pause {
                 until: row.paused_until,
+                reason: row.paused_for,
                 unexplained: row.unexplained,
                 throttled_count: row.throttled,
             },

@@ -1,24 +1,24 @@
 //! The budget of one identity: ring, estimate and pause in one value.
 
-use super::column::ReadKey;
+use super::column::{Column, ReadKey};
 use super::estimate::Estimate;
 use super::learning::Blame;
 use super::pause::Pause;
 use super::row::BudgetRow;
 use super::window::Window;
-use super::{BudgetSettings, ConsumptionClass, Grant, NoRoom, ThrottleSignals};
+use super::{BudgetSettings, ConsumptionClass, Grant, NoRoom, NoRoomReason, ThrottleSignals};
 use crate::IdentityKey;
 use crate::read::Read;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Standard deviations of the estimate that are kept free under the cap.
-const MARGIN: f64 = 2.5;
+pub(super) const MARGIN: f64 = 2.5;
 /// What is kept free under the cap in any case, as a part of it.
-const LEAST_MARGIN: f64 = 0.012;
+pub(super) const LEAST_MARGIN: f64 = 0.012;
 /// The margin takes at most this part of the cap: before the first header everything is in doubt, and a budget
 /// that kept all of it free would never get to the headers that end the doubt.
-const LARGEST_MARGIN: f64 = 0.1;
+pub(super) const LARGEST_MARGIN: f64 = 0.1;
 /// Background calls of one slot may spend this much more than the even pace of the share: a window that is spent
 /// evenly gives way as fast as somebody else begins to use the identity.
 const PACE: f64 = 1.1;
@@ -36,7 +36,7 @@ const HEARD_FADE: f64 = 0.1;
 /// Foreign use from this part of the cap on is worth a probe before calls are let out again.
 const NOTABLE_FOREIGN: f64 = 0.1;
 /// Floating sums are compared with this slack, TSTU.
-const ROUNDING_TSTU: f64 = 1e-9;
+pub(super) const ROUNDING_TSTU: f64 = 1e-9;
 
 /// What all processes of an installation know about the consumption of one identity. Kept in one row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,10 +63,12 @@ pub(super) struct Told {
 }
 
 /// What followed from an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SettleEffect {
     /// The identity was free and is paused now, until then: everybody should know.
     pub pause_began: Option<DateTime<Utc>>,
+    /// What the call cost, by what is known now.
+    pub cost_tstu: f64,
 }
 
 impl BudgetState {
@@ -89,7 +91,7 @@ impl BudgetState {
     ) -> Result<Grant, NoRoom> {
         self.pass_to(settings, now);
         if let Some(until) = self.pause.ahead(now) {
-            return Err(NoRoom { retry_at: until, paused: true });
+            return Err(NoRoom { retry_at: until, reason: NoRoomReason::ServicePause });
         }
         let column = self.column(settings, read);
         let mut counts = self.window.held();
@@ -98,15 +100,15 @@ impl BudgetState {
         let margin = (MARGIN * self.estimate.doubt(&counts) + LEAST_MARGIN * cap).min(LARGEST_MARGIN * cap);
         let missing = self.estimate.used(&counts) + margin - cap;
         if missing > ROUNDING_TSTU {
-            return Err(NoRoom { retry_at: self.room_at(missing, now), paused: false });
+            return Err(NoRoom { retry_at: self.room_at(missing, now), reason: NoRoomReason::WindowFull });
         }
         let may = self.in_pace(-missing, cap) && self.may_probe(cap, now.timestamp_millis());
         if class == ConsumptionClass::Background && !may {
             let next_slot = DateTime::from_timestamp_millis(self.window.next_slot_ms());
-            return Err(NoRoom { retry_at: next_slot.unwrap_or(now), paused: false });
+            return Err(NoRoom { retry_at: next_slot.unwrap_or(now), reason: NoRoomReason::Pace });
         }
         let slot = self.window.take(column);
-        Ok(Grant { identity: identity.clone(), read, slot })
+        Ok(Grant { identity: identity.clone(), read, slot, scope: None })
     }
 
     /// Gives a grant back with what the answer said; `None` where there was no answer (the call counts).
@@ -123,9 +125,13 @@ impl BudgetState {
         self.pass_to(settings, now);
         let column = self.column(settings, grant.read);
         self.window.finish(grant.slot, column);
-        let Some(signals) = signals else { return SettleEffect::default() };
-        self.learn(settings, grant.slot, &signals, now.timestamp_millis());
-        SettleEffect { pause_began: self.pause.hear(&signals, now) }
+        let mut effect = SettleEffect::default();
+        if let Some(signals) = signals {
+            self.learn(settings, grant.slot, &signals, now.timestamp_millis());
+            effect.pause_began = self.pause.hear(&signals, now);
+        }
+        effect.cost_tstu = self.estimate.cost_tstu(column);
+        effect
     }
 
     /// Until when the identity keeps still; may lie in the past.
@@ -204,8 +210,20 @@ impl BudgetState {
         }
     }
 
+    /// Counts of another ring in the order of this one's columns; of reads that are not known here nothing.
+    pub(super) fn counts_of(&self, columns: &[Column], counts: &[f64]) -> Vec<f64> {
+        let mut ours = vec![0.0; self.estimate.columns()];
+        for (column, count) in columns.iter().zip(counts) {
+            let index = self.window.columns.iter().position(|known| known.key == column.key);
+            if let Some(known) = index.and_then(|index| ours.get_mut(index)) {
+                *known += count;
+            }
+        }
+        ours
+    }
+
     /// The column of a read, with a first cost.
-    fn column(&mut self, settings: &BudgetSettings, read: Read) -> usize {
+    pub(super) fn column(&mut self, settings: &BudgetSettings, read: Read) -> usize {
         let column = self.window.column(&ReadKey::Known(read));
         if column == self.estimate.columns() {
             let scale = self.scale();

@@ -1,6 +1,7 @@
 //! What a budget shows: to people, to metrics, to the dispatcher.
 
 use super::column::ReadKey;
+use super::pause::PauseReason;
 use super::state::BudgetState;
 use super::{BudgetSettings, ConsumptionClass};
 use crate::read::Read;
@@ -22,8 +23,12 @@ pub struct BudgetView {
     pub foreign_tstu: f64,
     /// What the service last said to remain, if it said so within the window.
     pub remaining_told: Option<f64>,
+    /// When it said so.
+    pub remaining_told_at: Option<DateTime<Utc>>,
     /// Until when the identity keeps still, if it does.
     pub blocked_until: Option<DateTime<Utc>>,
+    /// Why it does.
+    pub blocked_reason: Option<PauseReason>,
     /// Cost of a call, as learned so far, TSTU.
     pub costs: BTreeMap<Read, f64>,
     /// Calls that the window holds.
@@ -41,16 +46,17 @@ impl BudgetState {
         state.pass_to(settings, now);
         let limit_tstu = state.limit(settings);
         let oldest_told_ms = now.timestamp_millis() - state.window.window_ms;
+        let told = state.told.filter(|told| told.at_ms > oldest_told_ms);
+        let blocked_until = state.pause.ahead(now);
         let mut view = BudgetView {
             limit_tstu,
             share_tstu: settings.cap_tstu(ConsumptionClass::Background, limit_tstu),
             spent_tstu: state.estimate.used(&state.window.held()),
             foreign_tstu: state.estimate.foreign_tstu().max(0.0),
-            remaining_told: state
-                .told
-                .filter(|told| told.at_ms > oldest_told_ms)
-                .map(|told| told.remaining_tstu),
-            blocked_until: state.pause.ahead(now),
+            remaining_told: told.map(|told| told.remaining_tstu),
+            remaining_told_at: told.and_then(|told| DateTime::from_timestamp_millis(told.at_ms)),
+            blocked_until,
+            blocked_reason: blocked_until.and(state.pause.reason),
             costs: BTreeMap::new(),
             calls_in_window: BTreeMap::new(),
             in_flight: state.window.in_flight.iter().map(|flight| flight.count).sum(),

@@ -125,8 +125,13 @@ impl Window {
 
     /// Notes a grant; returns its slot.
     pub(super) fn take(&mut self, column: usize) -> i64 {
-        self.add_in_flight(self.newest, column, 1);
+        self.take_in(self.newest, column);
         self.newest
+    }
+
+    /// Notes a grant in a slot.
+    pub(super) fn take_in(&mut self, slot: i64, column: usize) {
+        self.add_in_flight(slot, column, 1);
     }
 
     /// Books a grant as answered now. False if there is no such grant, because it has expired or was given back.

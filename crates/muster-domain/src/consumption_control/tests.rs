@@ -1,5 +1,5 @@
 use super::*;
-use chrono::{NaiveTime, Offset as _, TimeDelta, TimeZone as _, Timelike as _, Weekday};
+use chrono::{Datelike as _, NaiveTime, Offset as _, TimeDelta, TimeZone as _, Timelike as _, Weekday};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use uuid::Uuid;

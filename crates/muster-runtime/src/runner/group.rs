@@ -7,11 +7,13 @@ use crate::crash_point::{self, CrashPoint};
 use crate::handler::{Handler, Slice};
 use crate::telemetry::link_to;
 use futures::FutureExt as _;
-use muster_domain::job::JobKind;
+use muster_domain::JobId;
+use muster_domain::job::{JobKind, WaitingReason};
 use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
 use muster_queue::{Acknowledger, Delivery};
-use muster_store::ledger::{ClaimedJob, Finish};
+use muster_store::changes::Changes;
+use muster_store::ledger::{ClaimedJob, End, Finish};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -41,9 +43,7 @@ impl Group {
         }
         let Some(jobs) = committing::claim(&shared, &readable).await else {
             // The database stayed away: the tickets go back, nothing was claimed.
-            for acknowledger in acknowledgers {
-                acknowledger.give_back().await;
-            }
+            give_back_all(acknowledgers).await;
             return;
         };
         shared.context.metrics.stale_tickets(shared.role, readable.len().saturating_sub(jobs.len()));
@@ -52,7 +52,18 @@ impl Group {
             run_jobs(&shared, jobs).await;
             crash_point::reach(CrashPoint::OutcomeCommitted);
         }
-        Acknowledger::acknowledge_many(acknowledgers).await;
+        if shared.context.shutdown.hard().is_cancelled() {
+            // What was cut off is released next; where even that fails, redelivery takes it over.
+            give_back_all(acknowledgers).await;
+        } else {
+            Acknowledger::acknowledge_many(acknowledgers).await;
+        }
+    }
+}
+
+async fn give_back_all(acknowledgers: Vec<Acknowledger>) {
+    for acknowledger in acknowledgers {
+        acknowledger.give_back().await;
     }
 }
 
@@ -63,9 +74,12 @@ async fn sort_out(shared: &Shared, deliveries: Vec<Delivery>) -> (Vec<(Ticket, b
     for delivery in deliveries {
         match delivery.ticket {
             Ok(ticket) => readable.push((ticket, delivery.redelivered)),
-            // Its job is dispatched again until a newer worker takes it.
-            Err(UnreadableTicket::UnknownVersion(version)) => {
-                tracing::warn!(role = %shared.role, version, "a ticket is newer than this binary");
+            Err(UnreadableTicket::Newer { job, error }) => {
+                tracing::warn!(role = %shared.role, error, "a ticket is newer than this binary");
+                if !put_back_newer(shared, job).await {
+                    delivery.acknowledger.give_back().await;
+                    continue;
+                }
             }
             Err(error) => {
                 if !committing::keep_unreadable(shared, delivery.body, &error).await {
@@ -77,6 +91,19 @@ async fn sort_out(shared: &Shared, deliveries: Vec<Delivery>) -> (Vec<(Ticket, b
         acknowledgers.push(delivery.acknowledger);
     }
     (readable, acknowledgers)
+}
+
+/// Its job waits for a newer binary. False where that could not be written.
+async fn put_back_newer(shared: &Shared, job: Option<(JobId, i64)>) -> bool {
+    // A ticket that does not even name its job: the job is dispatched again until a newer worker takes it.
+    let Some(named) = job else { return true };
+    match shared.context.store.ledger().put_back_newer(&[named]).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(role = %shared.role, error = %error, "the job of a newer ticket cannot be put back now");
+            false
+        }
+    }
 }
 
 /// Runs claimed jobs, those of one kind together, and commits each kind's outcomes in one transaction.
@@ -123,11 +150,13 @@ async fn run_kind(shared: &Arc<Shared>, kind: JobKind, jobs: Vec<ClaimedJob>) {
         }
     }
     let Some(handler) = shared.handlers.get(&kind).cloned() else {
-        // A ticket of this role with a kind that this binary does not do: given back, a newer worker takes it.
-        let leases: Vec<_> = jobs.iter().map(|job| job.lease).collect();
-        if let Err(error) = shared.context.store.ledger().release(&leases).await {
-            tracing::warn!(job.kind = %kind, error = %error, "jobs of an unknown kind cannot be given back");
-        }
+        // This worker does not do it: it waits for one that does, and costs neither an attempt nor a crash.
+        tracing::warn!(job.kind = %kind, count = jobs.len(), "no handler of this worker does this kind of job");
+        let delay = muster_store::ledger::NEWER_WAITS;
+        let end = || End::PutBack { reason: WaitingReason::UnknownVersion, delay, progress: None };
+        let back =
+            jobs.iter().map(|job| Finish { lease: job.lease, changes: Changes::default(), end: end() });
+        commit(shared, back.collect()).await;
         return;
     };
     let lost: Vec<CancellationToken> = jobs.iter().map(|job| shared.leases.hold(job.lease)).collect();
@@ -136,6 +165,10 @@ async fn run_kind(shared: &Arc<Shared>, kind: JobKind, jobs: Vec<ClaimedJob>) {
     let finishes = finishes_of(shared, &jobs, runs, now).await;
     crash_point::reach(CrashPoint::OutcomeReady);
     commit(shared, finishes).await;
+    if shared.context.shutdown.hard().is_cancelled() {
+        // What was committed has no lease any more; what was cut off is given back with all others.
+        return;
+    }
     for job in &jobs {
         shared.leases.forget(job.lease);
     }
@@ -157,6 +190,8 @@ async fn run_handler(
         }
     };
     tokio::select! {
+        biased;
+        () = shared.context.shutdown.hard().cancelled() => each(jobs, || Run::Abandoned),
         result = work => match result {
             Ok(results) => results.into_iter().map(Run::from).collect(),
             Err(panic) => each(jobs, || Run::Panicked(text_of(panic.as_ref()))),
@@ -201,7 +236,6 @@ async fn finishes_of(
 }
 
 fn log_failure(job: &ClaimedJob, finish: &Finish) {
-    use muster_store::ledger::End;
     match &finish.end {
         End::Failed { class, message, delay } => tracing::warn!(
             job.id = %job.lease.job_id, job.kind = %job.kind, job.attempt = job.attempt, class, error = message,

@@ -12,13 +12,14 @@ use crate::outbox;
 use crate::session::{Session, values};
 use chrono::{DateTime, Utc};
 use muster_domain::budget::{
-    BoxFuture, BudgetSettings, BudgetState, ConsumptionClass, ConsumptionGate, GateUnavailable, Grant,
-    NoRoom, ThrottleSignals,
+    BoxFuture, BudgetSettings, BudgetState, Caller, ConsumptionGate, GateUnavailable, Grant, NoRoom,
+    ThrottleSignals,
 };
 use muster_domain::read::Read;
 use muster_domain::{CredentialId, IdentityKey};
 use muster_messages::Fact;
 use muster_messages::fact::{FactPayload, IdentityThrottled};
+use scopes::ControlledScopes;
 
 /// The one door that every call to Azure DevOps goes through, over the database that all processes share.
 #[derive(Clone, Debug)]
@@ -36,16 +37,25 @@ impl BudgetGate {
         &self,
         identity: &IdentityKey,
         read: Read,
-        class: ConsumptionClass,
+        caller: &Caller,
     ) -> Result<Result<Grant, NoRoom>, StoreError> {
         let settings = &self.settings;
         self.store
             .transaction(|session| async move {
                 let mut row = lock(&session, identity).await?;
-                let granted = row.state.reserve(settings, &row.identity, read, class, row.now);
+                let mut scopes = match &caller.scope {
+                    Some(scope) => ControlledScopes::read(&session, settings, &row, scope).await?,
+                    None => ControlledScopes::default(),
+                };
+                if let Err(no_room) = scopes.check(settings, &mut row, read, caller.class) {
+                    return Ok(Err(no_room));
+                }
+                let mut granted = row.state.reserve(settings, &row.identity, read, caller.class, row.now);
                 // A refusal writes nothing.
-                if granted.is_ok() {
+                if let Ok(grant) = &mut granted {
+                    grant.scope.clone_from(&caller.scope);
                     row.save(&session, false).await?;
+                    scopes.take(&session, settings, &row, grant).await?;
                 }
                 Ok(granted)
             })
@@ -61,6 +71,7 @@ impl BudgetGate {
                 let mut row = lock(&session, &grant.identity).await?;
                 let effect = row.state.settle(settings, grant, signals, row.now);
                 row.save(&session, effect.pause_began.is_some()).await?;
+                scopes::settle(&session, settings, &row, grant, effect.cost_tstu).await?;
                 if let Some(until) = effect.pause_began {
                     let now_ms = row.now.timestamp_millis();
                     let applied = Applied { installation, now_ms, max_attempts };
@@ -77,9 +88,9 @@ impl ConsumptionGate for BudgetGate {
         &'a self,
         identity: &'a IdentityKey,
         read: Read,
-        class: ConsumptionClass,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Result<Grant, NoRoom>, GateUnavailable>> {
-        Box::pin(async move { self.take(identity, read, class).await.map_err(unavailable) })
+        Box::pin(async move { self.take(identity, read, caller).await.map_err(unavailable) })
     }
 
     fn settle<'a>(
@@ -199,7 +210,7 @@ pub(crate) async fn merge(
     budget.now = applied.now().max(budget.now);
     budget.save(session, false).await?;
     session.run("DELETE FROM budget WHERE identity_key = $1", values![provisional.as_str()]).await?;
-    Ok(())
+    scopes::merge(session, provisional, identity).await
 }
 
 fn throttled(row: &LockedBudget, until: DateTime<Utc>) -> Fact {

@@ -2,7 +2,7 @@
 
 use super::fixtures::{connector, dispatch, enqueue_one, job};
 use super::{Bench, on_both};
-use muster_domain::budget::{BudgetSettings, ConsumptionClass, ConsumptionGate, Grant, ThrottleSignals};
+use muster_domain::budget::{BudgetSettings, ConsumptionClass, ConsumptionGate, Grant, NoRoomReason, ThrottleSignals};
 use muster_domain::job::{JobKind, JobSubject, Role};
 use muster_domain::read::Read;
 use muster_domain::{CredentialId, IdentityKey};
@@ -16,7 +16,7 @@ on_both!(
 );
 
 async fn reserve(gate: &impl ConsumptionGate, identity: &IdentityKey) -> Option<Grant> {
-    let answer = gate.reserve(identity, Read::Projects, ConsumptionClass::Background).await;
+    let answer = gate.reserve(identity, Read::Projects, &ConsumptionClass::Background.into()).await;
     answer.expect("the database is there").ok()
 }
 
@@ -73,8 +73,8 @@ async fn a_pause_holds_calls_and_jobs(bench: Bench) {
     judges.credential_id = Some(main.credential_id);
     enqueue_one(&bench.store, judges).await;
     let refused =
-        gate.reserve(&identity, Read::Projects, ConsumptionClass::Interactive).await.expect("there");
-    assert!(refused.is_err_and(|refused| refused.paused));
+        gate.reserve(&identity, Read::Projects, &ConsumptionClass::Interactive.into()).await.expect("there");
+    assert!(refused.is_err_and(|refused| refused.reason == NoRoomReason::ServicePause));
     let tickets = dispatch(&bench.store, Role::Discovery).await;
     assert_eq!((tickets.len(), tickets[0].kind), (1, JobKind::ConnectorRemove), "what calls nobody goes on");
     assert!(!bench.store.ledger().is_idle().await.expect("idle"), "the pause will end");

@@ -1,28 +1,55 @@
-//! Due jobs become tickets: fair between organizations, held back while their identity or connector may not work.
+//! Due jobs become tickets: fair between organizations, held back while their identity, their connector or what
+//! people set about consumption does not let them run.
+//!
+//! Roles that spend a consumption budget are dispatched by what was spent ([`fairness`]): a look at the first due jobs
+//! of every organization, a choice, and a compare-and-set. The others take turns by organization, in one statement.
 
-use super::Ledger;
+use super::newer::known_kinds;
 use super::row::trace;
+use super::{Ledger, REQUESTED_PRIORITY};
+use crate::budget::scopes;
+use crate::clock::Backend;
 use crate::error::StoreError;
-use crate::session::{Row, Session, padded, values};
-use muster_domain::JobId;
+use crate::session::{Row, Session, padded, places, values};
+use muster_domain::budget::fairness::{self, DueJob, Standing};
 use muster_domain::connector::ConnectorState;
+use muster_domain::consumption_control::ControlScope;
 use muster_domain::job::{JobKind, Role};
+use muster_domain::{IdentityKey, JobId};
 use muster_messages::Ticket;
 use muster_messages::ticket::{TICKET_VERSION, TracedTicket};
 use sea_orm::Value;
 use std::collections::HashMap;
+use std::time::Duration;
 
-/// Joins of [`may_run`].
+/// Joins of [`may_run`]. The control of a connector has no organization; the fairness key of a job is its connector's
+/// id of 36 characters, and, behind a slash, its folded organization.
 pub(super) const GATE_JOINS: &str = "
     LEFT JOIN connector c ON c.id = j.connector_id
     LEFT JOIN credential k ON k.id = j.credential_id
-    LEFT JOIN budget b ON b.identity_key = k.budget_key";
+    LEFT JOIN budget b ON b.identity_key = k.budget_key
+    LEFT JOIN consumption_control wide ON wide.connector_id = j.connector_id AND wide.organization_folded = ''
+    LEFT JOIN consumption_control narrow ON narrow.connector_id = j.connector_id
+        AND narrow.organization_folded = substr(j.fairness_key, 38) AND narrow.organization_folded <> ''";
 
-/// Whether the connector of `j` is at work and its identity is not paused; in a statement with [`GATE_JOINS`].
+/// What was spent is compared over this window: every budget keeps one of about this length.
+const SPENDING_WINDOW: Duration = muster_domain::budget::DEFAULT_WINDOW;
+
+/// Whether the connector of `j` is at work, its identity is not paused, and no control holds it; in a statement with
+/// [`GATE_JOINS`].
 pub(super) fn may_run() -> String {
+    let held = |control: &str| {
+        format!(
+            "(COALESCE({control}.paused, false) OR (j.priority > {REQUESTED_PRIORITY} \
+             AND COALESCE({control}.rests_until_ms, 0) > {{now}}))"
+        )
+    };
     format!(
-        "({}) AND (NOT j.spends_budget OR b.blocked_until_ms IS NULL OR b.blocked_until_ms <= {{now}})",
-        connector_at_work()
+        "({}) AND (NOT j.spends_budget OR (COALESCE(b.blocked_until_ms, 0) <= {{now}} \
+         AND NOT {} AND NOT {}))",
+        connector_at_work(),
+        held("wide"),
+        held("narrow")
     )
 }
 
@@ -39,8 +66,8 @@ pub(super) fn connector_at_work() -> String {
 
 impl Ledger {
     /// Takes up to `batch` due jobs of `role` into the window of dispatched ones, which is soft: dispatchers that
-    /// run at the same moment may each add a batch. Commit comes first: what is returned must be published, or put
-    /// back.
+    /// run at the same moment may each add a batch. What a person waits for has a window of its own and comes first.
+    /// Commit comes first: what is returned must be published, or put back.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -50,7 +77,20 @@ impl Ledger {
         window: u32,
         batch: u32,
     ) -> Result<Vec<TracedTicket>, StoreError> {
-        let statement = dispatch_statement();
+        if role == Role::Refresh {
+            self.dispatch_by_turns(role, window, batch).await
+        } else {
+            self.dispatch_by_spending(role, window, batch).await
+        }
+    }
+
+    async fn dispatch_by_turns(
+        &self,
+        role: Role,
+        window: u32,
+        batch: u32,
+    ) -> Result<Vec<TracedTicket>, StoreError> {
+        let statement = turns_statement();
         let statement = statement.as_str();
         let rows = self
             .store
@@ -60,6 +100,37 @@ impl Ledger {
             })
             .await?;
         in_turn(rows)
+    }
+
+    async fn dispatch_by_spending(
+        &self,
+        role: Role,
+        window: u32,
+        batch: u32,
+    ) -> Result<Vec<TracedTicket>, StoreError> {
+        let reader = self.store.reader();
+        let under_way = under_way(&reader, role).await?;
+        let free = |taken: u32| usize::try_from(window.saturating_sub(taken).min(batch)).unwrap_or(0);
+        let places = (free(under_way.urgent_tickets), free(under_way.other_tickets));
+        if places == (0, 0) {
+            return Ok(Vec::new());
+        }
+        let due = due_jobs(&reader, role, self.store.backend(), places.0.max(places.1)).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut standings = under_way.standings;
+        standings.extend(spendings(&self.store, &reader).await?);
+        let (urgent, others): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|job| job.priority <= i64::from(REQUESTED_PRIORITY));
+        let mut chosen = fairness::in_turn(urgent, &standings, places.0);
+        let places_left = usize::try_from(batch).unwrap_or(usize::MAX).saturating_sub(chosen.len());
+        chosen.extend(fairness::in_turn(others, &standings, places.1.min(places_left)));
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let chosen = &chosen;
+        self.store.transaction(|session| async move { take(&session, chosen).await }).await
     }
 
     /// Puts back what could not be published: due at once, where it was not claimed meanwhile. The number of rows.
@@ -74,9 +145,157 @@ impl Ledger {
     }
 }
 
+/// What is dispatched or runs.
+struct UnderWay {
+    urgent_tickets: u32,
+    other_tickets: u32,
+    standings: Vec<Standing>,
+}
+
+/// Two halves, so that each has its index.
+async fn under_way(reader: &Session, role: Role) -> Result<UnderWay, StoreError> {
+    let half = |state: &str| {
+        format!(
+            "SELECT j.fairness_key, k.budget_key, j.priority <= {REQUESTED_PRIORITY} AS urgent, \
+                '{state}' AS state, count(*) AS jobs \
+             FROM job j LEFT JOIN credential k ON k.id = j.credential_id \
+             WHERE j.role = '{role}' AND j.state = '{state}' GROUP BY 1, 2, 3"
+        )
+    };
+    let statement = format!("{} UNION ALL {}", half("dispatched"), half("running"));
+    let mut under_way = UnderWay { urgent_tickets: 0, other_tickets: 0, standings: Vec::new() };
+    for row in reader.all("job", &statement, values![]).await? {
+        let jobs: u32 = row.count("jobs")?;
+        if row.get::<String>("state")? == "dispatched" {
+            let tickets = if row.get::<bool>("urgent")? {
+                &mut under_way.urgent_tickets
+            } else {
+                &mut under_way.other_tickets
+            };
+            *tickets += jobs;
+        }
+        let identity: Option<String> = row.get("budget_key")?;
+        let fairness_key: String = row.get("fairness_key")?;
+        let scope = ControlScope::parse(&fairness_key)
+            .ok_or_else(|| row.broken("fairness_key", "it names no connector"))?;
+        under_way.standings.push(Standing {
+            identity: identity.map(IdentityKey::subject),
+            connector_id: scope.connector_id,
+            fairness_key,
+            spent_tstu: 0.0,
+            on_the_way: jobs,
+        });
+    }
+    Ok(under_way)
+}
+
+/// What every organization spent lately.
+async fn spendings(store: &crate::Store, reader: &Session) -> Result<Vec<Standing>, StoreError> {
+    let now = store.now().await?;
+    let spent = scopes::spent_lately(reader).await?;
+    let standing = |spent: scopes::Spent| Standing {
+        spent_tstu: spent.at(now, SPENDING_WINDOW),
+        identity: Some(IdentityKey::subject(spent.identity)),
+        connector_id: spent.scope.connector_id,
+        fairness_key: spent.scope.fairness_key(),
+        on_the_way: 0,
+    };
+    Ok(spent.into_iter().map(standing).collect())
+}
+
+/// The first due jobs of every organization that may run, as many of each as there are places.
+async fn due_jobs(
+    reader: &Session,
+    role: Role,
+    backend: Backend,
+    places: usize,
+) -> Result<Vec<DueJob<JobId>>, StoreError> {
+    let statement = due_statement(role, backend);
+    let most = i64::try_from(places).unwrap_or(i64::MAX);
+    let rows = reader.all("job", &statement, values![most]).await?;
+    rows.iter()
+        .map(|row| {
+            let identity: Option<String> = row.get("budget_key")?;
+            Ok(DueJob {
+                id: row.id("id")?,
+                identity: identity.map(IdentityKey::subject),
+                connector_id: row.id("connector_id")?,
+                fairness_key: row.get("fairness_key")?,
+                priority: row.get("priority")?,
+                due_at_ms: row.get("due_at_ms")?,
+            })
+        })
+        .collect()
+}
+
+/// Steps from organization to organization along the index `job_fair_ix` and looks at the head of each, so that the
+/// cost goes with the number of organizations and not with the number of due jobs. The role stands in the text, so that
+/// the index is seen to fit.
+pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
+    let indexed = |job: &str| {
+        format!(
+            "{job}.role = '{role}' AND {job}.role <> 'refresh' AND {job}.state = 'pending' \
+             AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
+        )
+    };
+    let head = format!(
+        "SELECT j.id FROM job j {GATE_JOINS}
+         WHERE {} AND j.fairness_key = organizations.fairness_key AND j.due_at_ms <= {{transaction_now}} AND {} AND {}
+         ORDER BY j.priority, j.due_at_ms LIMIT $1",
+        indexed("j"),
+        known_kinds(),
+        may_run()
+    );
+    let heads = match backend {
+        Backend::Postgres => format!("CROSS JOIN LATERAL ({head}) AS head JOIN job due ON due.id = head.id"),
+        Backend::Sqlite => format!("CROSS JOIN job due ON due.id IN ({head})"),
+    };
+    format!(
+        "WITH RECURSIVE organizations(fairness_key) AS (
+            SELECT min(first.fairness_key) FROM job first WHERE {}
+            UNION ALL
+            SELECT (SELECT min(next.fairness_key) FROM job next
+                WHERE {} AND next.fairness_key > organizations.fairness_key)
+            FROM organizations WHERE organizations.fairness_key IS NOT NULL
+        )
+        SELECT due.id, due.connector_id, due.fairness_key, due.priority, due.due_at_ms,
+            CASE WHEN due.spends_budget THEN paid.budget_key END AS budget_key
+        FROM organizations {heads}
+        LEFT JOIN credential paid ON paid.id = due.credential_id
+        WHERE organizations.fairness_key IS NOT NULL",
+        indexed("first"),
+        indexed("next")
+    )
+}
+
+/// Dispatches what was chosen and is still pending; in the order of the choice.
+async fn take(session: &Session, chosen: &[JobId]) -> Result<Vec<TracedTicket>, StoreError> {
+    let ids = padded(chosen);
+    let statement = format!(
+        "UPDATE job SET {DISPATCHED} WHERE id IN (
+            SELECT id FROM job WHERE id IN ({}) AND {STILL_DUE} {{skip_locked}}
+        ) RETURNING {TICKET_COLUMNS}",
+        places(1, ids.len())
+    );
+    let rows = session.all("job", &statement, ids.iter().map(|job| Value::from(job.0)).collect()).await?;
+    let mut tickets: HashMap<JobId, TracedTicket> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let ticket = ticket(row)?;
+        tickets.insert(ticket.ticket.job, ticket);
+    }
+    Ok(chosen.iter().filter_map(|job| tickets.remove(job)).collect())
+}
+
+const DISPATCHED: &str = "state = 'dispatched', waiting_reason = NULL, dispatched_at_ms = {now}, \
+     dispatch_sequence = dispatch_sequence + 1, updated_at_ms = {now}";
+const STILL_DUE: &str =
+    "state = 'pending' AND waiting_reason IS DISTINCT FROM 'needs_auth' AND due_at_ms <= {now}";
+const TICKET_COLUMNS: &str = "id, dispatch_sequence, kind, subject_key, fairness_key, priority, due_at_ms, \
+     cause, traceparent, tracestate";
+
 /// Statement (2) of the design. The due time is compared with the start of the transaction, so that the index
 /// bounds the scan, and again with the clock on the locked row.
-fn dispatch_statement() -> String {
+fn turns_statement() -> String {
     format!(
         "WITH room AS (
             SELECT {{greatest}}(0, {{least}}($3, $2 - count(*))) AS free FROM job
@@ -87,24 +306,19 @@ fn dispatch_statement() -> String {
                     row_number() OVER (PARTITION BY j.fairness_key ORDER BY j.priority, j.due_at_ms) AS turn
                 FROM job j {GATE_JOINS}
                 WHERE j.role = $1 AND j.state = 'pending' AND j.waiting_reason IS DISTINCT FROM 'needs_auth'
-                    AND j.due_at_ms <= {{transaction_now}} AND {gate}
-            ) AS due ORDER BY turn, priority, due_at_ms LIMIT (SELECT free FROM room)
+                    AND j.due_at_ms <= {{transaction_now}} AND {known} AND {gate}
+            ) AS due ORDER BY CASE WHEN priority <= {REQUESTED_PRIORITY} THEN 0 ELSE 1 END, turn, priority, due_at_ms
+            LIMIT (SELECT free FROM room)
         ), locked AS (
-            SELECT id FROM job
-            WHERE id IN (SELECT id FROM pick) AND state = 'pending'
-                AND waiting_reason IS DISTINCT FROM 'needs_auth' AND due_at_ms <= {{now}}
-            {{skip_locked}}
+            SELECT id FROM job WHERE id IN (SELECT id FROM pick) AND {STILL_DUE} {{skip_locked}}
         )
-        UPDATE job SET state = 'dispatched', waiting_reason = NULL, dispatched_at_ms = {{now}},
-            dispatch_sequence = dispatch_sequence + 1, updated_at_ms = {{now}}
-        WHERE id IN (SELECT id FROM locked)
-        RETURNING id, dispatch_sequence, kind, subject_key, fairness_key, priority, due_at_ms, cause,
-            traceparent, tracestate",
+        UPDATE job SET {DISPATCHED} WHERE id IN (SELECT id FROM locked) RETURNING {TICKET_COLUMNS}",
+        known = known_kinds(),
         gate = may_run()
     )
 }
 
-/// Rows come back in any order: organizations take turns again.
+/// Rows come back in any order: what a person waits for is first again, and organizations take turns.
 fn in_turn(rows: Vec<Row>) -> Result<Vec<TracedTicket>, StoreError> {
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
@@ -113,16 +327,16 @@ fn in_turn(rows: Vec<Row>) -> Result<Vec<TracedTicket>, StoreError> {
     }
     found.sort_by_key(|(_, order, _)| *order);
     let mut turns: HashMap<String, u64> = HashMap::new();
-    let mut ordered: Vec<(u64, (i64, i64), TracedTicket)> = found
+    let mut ordered: Vec<_> = found
         .into_iter()
         .map(|(fairness_key, order, ticket)| {
             let turn = turns.entry(fairness_key).or_default();
             *turn += 1;
-            (*turn, order, ticket)
+            (!ticket.ticket.urgent, *turn, order, ticket)
         })
         .collect();
-    ordered.sort_by_key(|(turn, order, _)| (*turn, *order));
-    Ok(ordered.into_iter().map(|(_, _, ticket)| ticket).collect())
+    ordered.sort_by_key(|(is_background, turn, order, _)| (*is_background, *turn, *order));
+    Ok(ordered.into_iter().map(|(_, _, _, ticket)| ticket).collect())
 }
 
 fn ticket(row: &Row) -> Result<TracedTicket, StoreError> {
@@ -134,6 +348,7 @@ fn ticket(row: &Row) -> Result<TracedTicket, StoreError> {
             kind: row.parse("kind", JobKind::parse)?,
             subject: row.get("subject_key")?,
             cause: row.get("cause")?,
+            urgent: row.get::<i64>("priority")? <= i64::from(REQUESTED_PRIORITY),
         },
         trace: trace(row)?,
     })

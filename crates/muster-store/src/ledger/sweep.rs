@@ -72,24 +72,6 @@ impl Ledger {
         self.redispatch_lost(RECONNECT_AGE).await
     }
 
-    /// Makes due what an older binary could not read: call it when a new binary starts.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn release_unknown_versions(&self) -> Result<u64, StoreError> {
-        self.store
-            .transaction(|session| async move {
-                session
-                    .run(
-                        "UPDATE job SET due_at_ms = {now}, updated_at_ms = {now} \
-                         WHERE state = 'pending' AND waiting_reason = 'unknown_version' AND due_at_ms > {now}",
-                        values![],
-                    )
-                    .await
-            })
-            .await
-    }
-
     /// Forgets up to `limit` jobs that were done or cancelled longer than `older_than` ago. Dead ones stay.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! connectors or organizations; what is one thing only must be told apart.
 
 use crate::exit::Failed;
+use muster_api::scopes::organization_of;
 use muster_domain::connector::Connector;
 use muster_domain::{OrganizationId, OrganizationName, ProjectId};
 use muster_store::Store;
@@ -45,6 +46,26 @@ pub(crate) async fn organizations(
         ))),
         _ => Ok(found),
     }
+}
+
+/// Refuses a name that no connector knows as an organization, chosen or found; of that connector, or of all.
+pub(crate) async fn has_organization(
+    store: &Store,
+    connector: Option<&Connector>,
+    name: &str,
+) -> Result<(), Failed> {
+    let connectors = match connector {
+        Some(connector) => vec![connector.clone()],
+        None => store.connectors().list().await?,
+    };
+    for connector in &connectors {
+        if organization_of(store, connector, &OrganizationName::new(name)).await?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Failed::not_found(format!(
+        "no connector has an organization {name}; list them with `muster organization list`"
+    )))
 }
 
 /// The projects of that name or id in these organizations.

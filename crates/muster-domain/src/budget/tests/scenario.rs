@@ -40,6 +40,8 @@ pub(super) struct Scenario {
     pub(super) mix: fn(Read, f64) -> f64,
     /// What a person uses beside, TSTU per window, at a time.
     pub(super) person: fn(f64) -> f64,
+    /// How long a worker thinks after an answer, milliseconds.
+    pub(super) thinking_ms: fn(usize) -> f64,
     /// Who waits, by worker and time.
     pub(super) class: fn(usize, f64) -> ConsumptionClass,
     /// How far the database's clock is off, seconds, at a time.
@@ -66,6 +68,7 @@ impl Scenario {
             cost: field_cost,
             mix: |_, _| 1.0,
             person: |_| 0.0,
+            thinking_ms: |_| 0.0,
             class: |_, _| ConsumptionClass::Background,
             clock_error: |_| 0.0,
             death: |_| 0.0,
@@ -133,6 +136,8 @@ pub(super) struct Outcome {
     pub(super) pauses: u32,
     /// Calls sent during a pause that they could know of.
     pub(super) sent_in_pause: u32,
+    /// How long people waited for leave in the measured part, milliseconds.
+    pub(super) interactive_waits_ms: Vec<f64>,
     pub(super) largest_row_bytes: usize,
     pub(super) calls: u64,
     pub(super) refusals: u64,

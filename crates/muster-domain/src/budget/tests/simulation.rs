@@ -3,7 +3,7 @@
 
 use super::scenario::{Outcome, Random, Scenario};
 use crate::IdentityKey;
-use crate::budget::{Grant, ThrottleSignals};
+use crate::budget::{ConsumptionClass, Grant, ThrottleSignals};
 use crate::read::Read;
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
@@ -44,6 +44,8 @@ struct Run {
     counted: VecDeque<(u64, f64, bool)>,
     sums: [f64; 2],
     own_since_measuring: f64,
+    /// Since when each worker has waited for leave.
+    asking_since_us: Vec<Option<u64>>,
     outcome: Outcome,
     identity: IdentityKey,
 }
@@ -60,6 +62,7 @@ pub(super) fn run(scenario: Scenario) -> Outcome {
         counted: VecDeque::new(),
         sums: [0.0; 2],
         own_since_measuring: 0.0,
+        asking_since_us: vec![None; scenario.workers],
         outcome: Outcome {
             pace_tstu: vec![0.0; (scenario.windows * 2.0) as usize + 1],
             ..Outcome::default()
@@ -100,9 +103,14 @@ impl Run {
             return self.schedule_ms(pause, Event::Ask { worker });
         };
         let (class, now) = ((self.scenario.class)(worker, time), self.database_time());
+        let since_us = *self.asking_since_us[worker].get_or_insert(self.now_us);
         let Scenario { settings, .. } = &self.scenario;
         match self.outcome.state.reserve(settings, &self.identity, read, class, now) {
             Ok(grant) => {
+                self.asking_since_us[worker] = None;
+                if class == ConsumptionClass::Interactive && self.measuring() {
+                    self.outcome.interactive_waits_ms.push((self.now_us - since_us) as f64 / 1000.0);
+                }
                 if self.outcome.state.blocked_until().is_some_and(|until| until > now) {
                     self.outcome.sent_in_pause += 1;
                 }
@@ -170,7 +178,8 @@ impl Run {
         }
         self.outcome.calls += 1;
         // A process that died is started again after a while.
-        let after_ms = if call.lost { 2000.0 } else { self.random.between(0.0, 2.0) };
+        let thinking_ms = (self.scenario.thinking_ms)(call.worker);
+        let after_ms = if call.lost { 2000.0 } else { thinking_ms + self.random.between(0.0, 2.0) };
         self.schedule_ms(after_ms, Event::Ask { worker: call.worker });
     }
 

@@ -2,7 +2,9 @@
 
 use crate::IdentityKey;
 use crate::backoff::LONGEST_PAUSE;
-use crate::budget::{BudgetSettings, BudgetState, ConsumptionClass, Grant, NoRoom, ThrottleSignals};
+use crate::budget::{
+    BudgetSettings, BudgetState, ConsumptionClass, Grant, NoRoom, NoRoomReason, ThrottleSignals,
+};
 use crate::read::Read;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -98,7 +100,7 @@ fn a_refusal_says_when_enough_will_have_left() {
             }
             Err(no_room) => {
                 assert!(step > 150, "the window is full after {step} calls");
-                assert_eq!(no_room, NoRoom { retry_at: at(300.0), paused: false });
+                assert_eq!(no_room, NoRoom { retry_at: at(300.0), reason: NoRoomReason::WindowFull });
                 assert!(
                     ask(&mut state, Read::Projects, INTERACTIVE, 299.9).is_err(),
                     "too early by a moment"
@@ -121,7 +123,7 @@ fn a_pause_holds_for_everybody_and_is_announced_once() {
     assert_eq!(answer(&mut state, &second, wait, 2.0), None);
     for class in [BACKGROUND, INTERACTIVE] {
         let refused = ask(&mut state, Read::Projects, class, 3.0).expect_err("paused");
-        assert_eq!(refused, NoRoom { retry_at: at(32.0), paused: true });
+        assert_eq!(refused, NoRoom { retry_at: at(32.0), reason: NoRoomReason::ServicePause });
     }
     assert_eq!(state.view(&BudgetSettings::default(), at(3.0)).throttled_count, 2);
     let lasting =

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 /// A moment, as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub(crate) enum Since {
     At(DateTime<Utc>),
     Ago(Duration),
 }
 
 impl Since {
     /// The moment, seen from `now`.
-    pub(super) fn moment(self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn moment(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(moment) => moment,
             Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
