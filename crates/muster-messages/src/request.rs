@@ -120,6 +120,11 @@ impl Request {
     }
 }
 
+/// True where a message, which may be anything, holds a word that looks like a secret: nobody keeps it then.
+pub fn holds_secret(bytes: &[u8]) -> bool {
+    checks::holds_secret_word(bytes)
+}
+
 /// Checks the name of a credential as every request that names one is checked; a secret is no name.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod crash_point;
+pub mod dead_letters;
 pub mod dispatcher;
 pub mod handler;
 pub mod heartbeats;
@@ -11,6 +12,8 @@ pub mod metrics;
 pub mod probes;
 pub mod reclaimer;
 pub mod relay;
+pub mod replay;
+pub mod retention;
 pub mod runner;
 pub mod schedules;
 pub mod serving;

@@ -4,16 +4,36 @@
 //! organization, project or repository is ever a label.
 
 use muster_domain::job::{JobKind, Role};
+use muster_store::dead_letters::{LetterStatus, ReasonCount};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bounds of the duration histograms, in seconds: from a judged project to a slice that is cut off.
 const DURATION_BOUNDS_SECONDS: [f64; 12] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+
+/// The labels of a count of dead letters. Reasons and origins are names of this code: there are few.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LetterSeries {
+    reason: String,
+    origin: String,
+    status: LetterStatus,
+}
+
+impl LetterSeries {
+    fn labels(&self) -> [KeyValue; 3] {
+        [
+            KeyValue::new("reason", self.reason.clone()),
+            KeyValue::new("origin", self.origin.clone()),
+            KeyValue::new("status", self.status.as_str()),
+        ]
+    }
+}
 
 /// The instruments of a process.
 #[derive(Clone, Debug)]
@@ -30,8 +50,15 @@ pub struct Metrics {
     tickets_redispatched: Counter<u64>,
     events_received: Counter<u64>,
     facts_published: Counter<u64>,
+    dead_letters: Gauge<u64>,
+    dead_letter_series: Arc<Mutex<BTreeSet<LetterSeries>>>,
+    letters_settled: Counter<u64>,
+    letters_forgotten: Counter<u64>,
     jobs: Gauge<u64>,
     due_age: Gauge<f64>,
+    rows_forgotten: Counter<u64>,
+    outbox_pending: Gauge<u64>,
+    outbox_age: Gauge<f64>,
 }
 
 /// The text form of the metrics cannot be made.
@@ -83,6 +110,19 @@ impl Metrics {
             ),
             events_received: counter("muster.inbox.events", "Requests by type and result"),
             facts_published: counter("muster.outbox.published", "Facts by result of their publishing"),
+            dead_letters: meter
+                .u64_gauge("muster.dead_letter.count")
+                .with_description("Dead letters that are kept, by reason, origin and status")
+                .build(),
+            dead_letter_series: Arc::default(),
+            letters_settled: counter(
+                "muster.dead_letter.settled",
+                "Dead letters that were dealt with, by result",
+            ),
+            letters_forgotten: counter(
+                "muster.dead_letter.forgotten",
+                "Dead letters that made room for others before they were too old, by status",
+            ),
             jobs: meter
                 .u64_gauge("muster.job.count")
                 .with_description("Jobs by role, state and reason")
@@ -91,6 +131,16 @@ impl Metrics {
                 .f64_gauge("muster.job.due.age")
                 .with_unit("s")
                 .with_description("Age of the oldest due job that nothing holds back")
+                .build(),
+            rows_forgotten: counter("muster.retention.deleted", "Rows that had served, by table"),
+            outbox_pending: meter
+                .u64_gauge("muster.outbox.pending")
+                .with_description("Facts that wait for their publication")
+                .build(),
+            outbox_age: meter
+                .f64_gauge("muster.outbox.age")
+                .with_unit("s")
+                .with_description("Age of the oldest fact that waits")
                 .build(),
             registry,
             _provider: Arc::new(provider),
@@ -156,6 +206,43 @@ impl Metrics {
             KeyValue::new("waiting_reason", reason),
         ];
         self.jobs.record(count, &labels);
+    }
+
+    pub(crate) fn rows_forgotten(&self, table: &'static str, rows: u64) {
+        self.rows_forgotten.add(rows, &[KeyValue::new("table", table)]);
+    }
+
+    pub(crate) fn outbox(&self, pending: u64, age: Duration) {
+        self.outbox_pending.record(pending, &[]);
+        self.outbox_age.record(age.as_secs_f64(), &[]);
+    }
+
+    /// Counts letters by reason; a series that is not counted any more is zero.
+    pub(crate) fn dead_letters(&self, counts: &[ReasonCount]) {
+        let mut series = self.dead_letter_series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = series.clone();
+        for count in counts {
+            let key = LetterSeries {
+                reason: count.reason_class.clone(),
+                origin: count.origin.clone(),
+                status: count.status,
+            };
+            self.dead_letters.record(count.letters, &key.labels());
+            gone.remove(&key);
+            series.insert(key);
+        }
+        for key in gone {
+            self.dead_letters.record(0, &key.labels());
+        }
+    }
+
+    /// Dead letters were replayed or discarded, or a replay was refused.
+    pub fn letters_settled(&self, result: &'static str, count: u64) {
+        self.letters_settled.add(count, &[KeyValue::new("result", result)]);
+    }
+
+    pub(crate) fn letters_forgotten(&self, status: &'static str, count: u64) {
+        self.letters_forgotten.add(count, &[KeyValue::new("status", status)]);
     }
 
     pub(crate) fn due_age(&self, role: Role, age: Duration) {

@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use muster_domain::backoff::Schedule;
 use muster_messages::CloudEvent;
 use muster_queue::{EventPublisher, PublishOutcome};
-use muster_store::dead_letters::NewDeadLetter;
+use muster_store::dead_letters::{NewDeadLetter, OUTBOX_ORIGIN};
 use muster_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,13 +122,13 @@ impl Relay {
             "a fact is too large to be published"
         );
         let letter = NewDeadLetter {
-            origin: "event_outbox".to_owned(),
+            origin: OUTBOX_ORIGIN.to_owned(),
             routing_key: Some(event.event_type.clone()),
             raw: event.to_structured(),
-            headers: serde_json::Value::Null,
             reason_class: "too_large".to_owned(),
             reason: "the fact is larger than a message may be".to_owned(),
-            job_id: None,
+            trace: event.trace(),
+            ..NewDeadLetter::default()
         };
         self.store.dead_letters().put(&letter).await.map(drop)
     }

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Units of work.
     #[command(subcommand)]
     Job(commands::job::Job),
-    /// What was not taken: requests with something wrong, kept as they came.
+    /// What could not be read or done: refused requests and dead jobs, kept to be looked at and replayed.
     #[command(subcommand)]
     DeadLetter(commands::dead_letter::DeadLetter),
     /// The consumption budget of every identity.

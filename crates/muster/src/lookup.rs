@@ -1,8 +1,10 @@
 //! From what is written on the command line to what it names.
 
 mod places;
+mod since;
 
-pub(crate) use places::{one, organizations, project, projects};
+pub(crate) use places::{has_organization, one, organizations, project, projects};
+pub(crate) use since::Since;
 
 use crate::exit::Failed;
 use clap::builder::{PossibleValuesParser, TypedValueParser};

@@ -147,6 +147,19 @@ fn holds_secret(value: &Value) -> bool {
     }
 }
 
+/// Characters that secrets are made of; everything else stands between words.
+fn is_of_secrets(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~')
+}
+
+/// True where bytes that may be no JSON at all hold a word that looks like a secret.
+pub(super) fn holds_secret_word(bytes: &[u8]) -> bool {
+    bytes
+        .split(|byte| !is_of_secrets(*byte))
+        .filter_map(|word| std::str::from_utf8(word).ok())
+        .any(looks_like_secret)
+}
+
 fn looks_like_secret(text: &str) -> bool {
     let text = text.trim();
     let is_access_token = ACCESS_TOKEN_CHARACTERS.contains(&text.len())

@@ -1,9 +1,11 @@
 //! Requests from the broker, one after the other as they come.
 
+use super::refusing::Kept;
 use super::{Accepted, Incoming, Ingress, Refused};
 use crate::crash_point::{self, CrashPoint};
 use crate::lifecycle::Shutdown;
 use muster_domain::backoff::Schedule;
+use muster_messages::TraceContext;
 use muster_messages::fact::RequestRejected;
 use muster_queue::{IncomingMessage, RequestSource};
 use muster_store::dead_letters::NewDeadLetter;
@@ -15,6 +17,8 @@ const PREFETCH: u16 = 20;
 const ORIGIN: &str = "muster.v1.ingress";
 /// Name of the queue of dead letters.
 const DEAD: &str = "muster.v1.dead";
+/// Class of what the broker gave up.
+const BROKER_CLASS: &str = "broker";
 
 /// Takes requests, and dead letters, from the broker.
 pub struct RequestLoop {
@@ -51,13 +55,7 @@ impl RequestLoop {
     }
 
     async fn take_request(&self, message: IncomingMessage) {
-        let incoming = Incoming {
-            content_type: message.content_type.clone(),
-            headers: message.text_headers().into_iter().collect(),
-            body: message.body.clone(),
-            publisher: message.user_id.clone(),
-            origin: ORIGIN,
-        };
+        let incoming = incoming(&message, ORIGIN);
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -100,14 +98,16 @@ impl RequestLoop {
 
     async fn keep_dead(&self, message: IncomingMessage) {
         let reason = message.header("x-first-death-reason").unwrap_or_else(|| "unknown".to_owned());
+        let incoming = incoming(&message, DEAD);
         let letter = NewDeadLetter {
             origin: DEAD.to_owned(),
             routing_key: Some(message.routing_key.clone()),
             raw: message.body.clone(),
-            headers: serde_json::to_value(message.text_headers()).unwrap_or_default(),
-            reason_class: "broker".to_owned(),
+            headers: Kept::of(&incoming).with_death(&incoming.headers).to_json(),
+            reason_class: BROKER_CLASS.to_owned(),
             reason: format!("the broker gave it up: {reason}"),
-            job_id: None,
+            trace: TraceContext::from_headers(incoming.headers),
+            ..NewDeadLetter::default()
         };
         let mut attempt = 0;
         loop {
@@ -132,5 +132,16 @@ impl RequestLoop {
             () = self.shutdown.soft().cancelled() => false,
             () = tokio::time::sleep(Schedule::DATABASE.delay(attempt, rand::random())) => true,
         }
+    }
+}
+
+/// What the broker brought, as the door takes it.
+fn incoming(message: &IncomingMessage, origin: &'static str) -> Incoming {
+    Incoming {
+        content_type: message.content_type.clone(),
+        headers: message.text_headers().into_iter().collect(),
+        body: message.body.clone(),
+        publisher: message.user_id.clone(),
+        origin,
     }
 }

@@ -5,21 +5,24 @@
 
 mod effects;
 mod looping;
+mod refusing;
 
 pub use looping::RequestLoop;
+
+pub(crate) use refusing::NotTaken;
 
 use crate::metrics::Metrics;
 use crate::telemetry::{continue_from, current_trace};
 use muster_domain::resource::ContentHash;
-use muster_messages::event::DuplicateKey;
-use muster_messages::fact::{FactPayload, RequestRejected};
-use muster_messages::request::{REQUEST_TYPES, RejectedRequest, RejectionKind};
-use muster_messages::{CloudEvent, Fact, Request};
+use muster_messages::event::{DuplicateKey, InvalidEvent};
+use muster_messages::fact::RequestRejected;
+use muster_messages::request::REQUEST_TYPES;
+use muster_messages::{CloudEvent, Request};
 use muster_store::audit::AuditEntry;
-use muster_store::dead_letters::NewDeadLetter;
 use muster_store::inbox::Acceptance;
 use muster_store::requests::Asked;
 use muster_store::{Store, StoreError};
+use refusing::Refusal;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
@@ -85,59 +88,55 @@ pub enum Refused {
 }
 
 impl Ingress {
-    /// Takes a request, or says why not.
+    /// Takes a request, or says why not: then it is kept as a dead letter, and its publisher told.
     ///
     /// # Errors
     /// [`Refused`].
     pub async fn accept(&self, incoming: Incoming) -> Result<Accepted, Refused> {
-        let span = tracing::info_span!(
-            "accept request",
-            otel.kind = "consumer",
-            cloudevents.event_id = tracing::field::Empty,
-            cloudevents.event_type = tracing::field::Empty,
-        );
-        let headers = incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let event = CloudEvent::from_message(incoming.content_type.as_deref(), headers, &incoming.body);
-        if let Ok(event) = &event {
-            span.record("cloudevents.event_id", event.id.as_str());
-            span.record("cloudevents.event_type", event.event_type.as_str());
-            if let Some(trace) = event.trace() {
-                continue_from(&span, &trace);
+        let (span, event) = read(&incoming);
+        async {
+            match self.take(&incoming, event).await {
+                Ok(accepted) => Ok(accepted),
+                Err(NotTaken::Refused(refusal)) => {
+                    self.keep(&incoming, &refusal).await?;
+                    Err(refusal.refused)
+                }
+                Err(NotTaken::Unavailable(reason)) => Err(Refused::Unavailable(reason)),
             }
         }
+        .instrument(span)
+        .await
+    }
+
+    /// Takes a request that was kept as a dead letter, or says what is wrong with it now: nothing more is kept or told.
+    pub(crate) async fn take_again(&self, incoming: &Incoming) -> Result<Accepted, NotTaken> {
+        let (span, event) = read(incoming);
         self.take(incoming, event).instrument(span).await
     }
 
     async fn take(
         &self,
-        incoming: Incoming,
-        event: Result<CloudEvent, muster_messages::event::InvalidEvent>,
-    ) -> Result<Accepted, Refused> {
-        use muster_messages::event::InvalidEventKind;
+        incoming: &Incoming,
+        event: Result<CloudEvent, InvalidEvent>,
+    ) -> Result<Accepted, NotTaken> {
         let event = match event {
             Ok(event) => event,
             Err(invalid) => {
-                let kind = invalid.kind;
-                let rejected = RequestRejected::from(invalid);
-                self.refuse(&incoming, "unreadable", &rejected, Keep::Body).await?;
-                return Err(match kind {
-                    InvalidEventKind::TooLarge => Refused::TooLarge(rejected),
-                    InvalidEventKind::UnsupportedContentType => Refused::UnsupportedContentType(rejected),
-                    InvalidEventKind::Malformed => Refused::Invalid(rejected),
-                });
+                self.metrics.event_received(UNKNOWN_TYPE, "invalid");
+                return Err(Refusal::unreadable(invalid).into());
             }
         };
         let request = match Request::from_event(&event) {
             Ok(request) => request,
-            Err(rejection) => return Err(self.reject(&incoming, &event, &rejection).await),
+            Err(rejection) => return Err(self.refused(Refusal::invalid(&event, &rejection), &event)),
         };
         let asked = Asked { cause: event.id.clone(), trace: current_trace() };
         let effects = match effects::of(&self.store, &request, &asked).await {
             Ok(effects) => effects,
             Err(effects::NotPossible::Rejected(rejection)) => {
-                return Err(self.reject(&incoming, &event, &rejection).await);
+                return Err(self.refused(Refusal::invalid(&event, &rejection), &event));
             }
-            Err(effects::NotPossible::Store(error)) => return Err(unavailable(&error)),
+            Err(effects::NotPossible::Store(error)) => return Err(NotTaken::unavailable(&error)),
         };
         let DuplicateKey { source, id } = event.duplicate_key();
         let body_hash = ContentHash::of(&(&event.event_type, &event.data));
@@ -145,7 +144,7 @@ impl Ingress {
             Ok(Acceptance::Accepted(_)) => {
                 self.metrics.event_received(known_type(&event), "accepted");
                 self.work_was_made.notify_waiters();
-                self.note(&incoming, &event).await;
+                self.note(incoming, &event).await;
                 Ok(Accepted::New { source, id })
             }
             Ok(Acceptance::Duplicate) => {
@@ -153,94 +152,34 @@ impl Ingress {
                 Ok(Accepted::Duplicate { source, id })
             }
             Ok(Acceptance::ConflictingBody) => {
+                tracing::warn!(event.source = source, event.id = id, "the id of a request was used before");
                 let rejection = effects::conflict(
                     "id",
                     "was used before by another request of the same source",
                     "give every request an id of its own; the first one was taken",
                 );
-                Err(Refused::Conflict(self.kept(&incoming, &event, &rejection).await?))
+                Err(self.refused(Refusal::conflict(&event, &rejection), &event))
             }
-            Err(error) if error.is_passing() => Err(unavailable(&error)),
             Err(StoreError::Conflict { what, .. }) => {
                 let rejection = effects::conflict(
                     "data.name",
                     what,
                     "choose another name, or remove the other one first",
                 );
-                Err(Refused::Conflict(self.kept(&incoming, &event, &rejection).await?))
+                Err(self.refused(Refusal::conflict(&event, &rejection), &event))
             }
             Err(StoreError::Transition(error)) => {
                 let remedy = "look at its state with `muster connector show`";
                 let rejection = effects::conflict("data.connectorId", error.to_string(), remedy);
-                Err(Refused::Conflict(self.kept(&incoming, &event, &rejection).await?))
+                Err(self.refused(Refusal::conflict(&event, &rejection), &event))
             }
-            Err(error) => Err(unavailable(&error)),
+            Err(error) => Err(NotTaken::unavailable(&error)),
         }
     }
 
-    async fn reject(&self, incoming: &Incoming, event: &CloudEvent, rejection: &RejectedRequest) -> Refused {
-        match self.kept(incoming, event, rejection).await {
-            Ok(rejected) => Refused::Invalid(rejected),
-            Err(refused) => refused,
-        }
-    }
-
-    async fn kept(
-        &self,
-        incoming: &Incoming,
-        event: &CloudEvent,
-        rejection: &RejectedRequest,
-    ) -> Result<RequestRejected, Refused> {
-        let rejected = rejection.to_fact(event);
-        let keep = if rejection.kind == RejectionKind::ContainsSecret { Keep::Nothing } else { Keep::Body };
+    fn refused(&self, refusal: Refusal, event: &CloudEvent) -> NotTaken {
         self.metrics.event_received(known_type(event), "rejected");
-        self.refuse(incoming, class_of(rejection.kind), &rejected, keep).await?;
-        Ok(rejected)
-    }
-
-    /// Keeps what was not taken, and tells its publisher.
-    async fn refuse(
-        &self,
-        incoming: &Incoming,
-        class: &'static str,
-        rejected: &RequestRejected,
-        keep: Keep,
-    ) -> Result<(), Refused> {
-        tracing::warn!(
-            origin = incoming.origin,
-            class,
-            field = rejected.field.as_deref(),
-            reason = rejected.reason,
-            "a request is not taken"
-        );
-        let raw = match keep {
-            Keep::Body => incoming.body.clone(),
-            Keep::Nothing => Vec::new(),
-        };
-        let letter = NewDeadLetter {
-            origin: incoming.origin.to_owned(),
-            routing_key: None,
-            raw,
-            headers: serde_json::json!({ "contentType": incoming.content_type, "userId": incoming.publisher }),
-            reason_class: class.to_owned(),
-            reason: reason_of(rejected),
-            job_id: None,
-        };
-        let fact = self.fact_of(incoming, rejected).await.map_err(|error| unavailable(&error))?;
-        self.store.dead_letters().put(&letter).await.map_err(|error| unavailable(&error))?;
-        self.store.inbox().tell(&[fact]).await.map_err(|error| unavailable(&error))
-    }
-
-    async fn fact_of(&self, incoming: &Incoming, rejected: &RequestRejected) -> Result<Fact, StoreError> {
-        // The same bytes refused again are the same fact.
-        let mut sequence = [0_u8; 8];
-        sequence.copy_from_slice(&ContentHash::of(&incoming.body).0[..8]);
-        Ok(Fact {
-            subject: format!("{}/{}", incoming.origin, rejected.id.as_deref().unwrap_or_default()),
-            sequence: i64::from_be_bytes(sequence),
-            time: self.store.now().await?,
-            payload: FactPayload::RequestRejected(rejected.clone()),
-        })
+        refusal.into()
     }
 
     async fn note(&self, incoming: &Incoming, event: &CloudEvent) {
@@ -256,33 +195,30 @@ impl Ingress {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    Body,
-    /// The body holds what looks like a secret.
-    Nothing,
-}
-
-/// Which field, why, and what to do, in one line: whoever reads a dead letter has nothing else.
-fn reason_of(rejected: &RequestRejected) -> String {
-    let field = rejected.field.as_ref().map(|field| format!("`{field}` ")).unwrap_or_default();
-    format!("{field}{}; {}", rejected.reason, rejected.remedy)
-}
-
-fn class_of(kind: RejectionKind) -> &'static str {
-    match kind {
-        RejectionKind::UnknownType => "unknown_type",
-        RejectionKind::UnsupportedVersion => "unsupported_version",
-        RejectionKind::Invalid => "invalid",
-        RejectionKind::ContainsSecret => "contains_secret",
+/// The event of a message, and the span in which it is looked at.
+fn read(incoming: &Incoming) -> (tracing::Span, Result<CloudEvent, InvalidEvent>) {
+    let span = tracing::info_span!(
+        "accept request",
+        otel.kind = "consumer",
+        cloudevents.event_id = tracing::field::Empty,
+        cloudevents.event_type = tracing::field::Empty,
+    );
+    let headers = incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let event = CloudEvent::from_message(incoming.content_type.as_deref(), headers, &incoming.body);
+    if let Ok(event) = &event {
+        span.record("cloudevents.event_id", event.id.as_str());
+        span.record("cloudevents.event_type", event.event_type.as_str());
+        if let Some(trace) = event.trace() {
+            continue_from(&span, &trace);
+        }
     }
+    (span, event)
 }
+
+/// Label of what is no known type.
+const UNKNOWN_TYPE: &str = "unknown";
 
 /// The type as a label: only known ones, because a label must have few values.
 fn known_type(event: &CloudEvent) -> &'static str {
-    REQUEST_TYPES.into_iter().find(|known| *known == event.event_type).unwrap_or("unknown")
-}
-
-fn unavailable(error: &StoreError) -> Refused {
-    Refused::Unavailable(error.to_string())
+    REQUEST_TYPES.into_iter().find(|known| *known == event.event_type).unwrap_or(UNKNOWN_TYPE)
 }

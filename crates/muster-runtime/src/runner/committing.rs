@@ -5,13 +5,9 @@ use muster_domain::backoff::Schedule;
 use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
 use muster_store::StoreError;
-use muster_store::dead_letters::NewDeadLetter;
+use muster_store::dead_letters::{NewDeadLetter, UNREADABLE_TICKET_CLASS};
 use muster_store::ledger::{ClaimedJob, Finish, Finished};
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// How long tickets are held while the database is away; then they go back to the broker.
-const HOLD_TICKETS: Duration = Duration::from_secs(5 * 60);
 
 /// Claims the jobs of tickets; `None` where the database stayed away.
 pub(super) async fn claim(shared: &Shared, tickets: &[(Ticket, bool)]) -> Option<Vec<ClaimedJob>> {
@@ -24,7 +20,7 @@ pub(super) async fn claim(shared: &Shared, tickets: &[(Ticket, bool)]) -> Option
             Ok(jobs) => return Some(jobs),
             Err(error) => {
                 tracing::warn!(role = %shared.role, attempt, error = %error, "jobs cannot be claimed now");
-                if began.elapsed() > HOLD_TICKETS || !wait(shared, attempt).await {
+                if began.elapsed() > shared.settings.hold || !wait(shared, attempt).await {
                     return None;
                 }
             }
@@ -52,8 +48,9 @@ pub(super) async fn commit(shared: &Shared, finishes: Vec<Finish>) {
                 }
                 return;
             }
-            Err(StoreError::Unavailable(reason)) => {
-                tracing::warn!(role = %shared.role, attempt, error = %reason, "outcomes cannot be committed now");
+            // It is nobody's fault, so it costs no attempt.
+            Err(error) if error.is_passing() => {
+                tracing::warn!(role = %shared.role, attempt, error = %error, "outcomes cannot be committed now");
                 if !wait(shared, attempt).await {
                     return;
                 }
@@ -119,10 +116,9 @@ pub(super) async fn keep_unreadable(shared: &Shared, body: Vec<u8>, error: &Unre
         origin: format!("muster.v1.{}", shared.role),
         routing_key: Some(shared.role.as_str().to_owned()),
         raw: body,
-        headers: serde_json::Value::Null,
-        reason_class: "unreadable_ticket".to_owned(),
+        reason_class: UNREADABLE_TICKET_CLASS.to_owned(),
         reason: error.to_string(),
-        job_id: None,
+        ..NewDeadLetter::default()
     };
     match shared.context.store.dead_letters().put(&letter).await {
         Ok(_) => true,

@@ -5,7 +5,6 @@ use super::{Bench, on_both};
 use crate::StoreError;
 use crate::audit::AuditEntry;
 use crate::changes::ConnectorTransition;
-use crate::dead_letters::{LONGEST_KEPT_BYTES, NewDeadLetter};
 use crate::heartbeats::Heartbeat;
 use crate::inbox::{Acceptance, RequestEffects};
 use crate::requests::Asked;
@@ -28,7 +27,6 @@ on_both!(
     facts_are_taken_in_order_and_deleted_by_id,
     racing_relays_take_each_fact_once,
     schedules_run_once_a_turn,
-    dead_letters_keep_bytes,
     processes_and_deeds_are_listed,
 );
 
@@ -219,35 +217,6 @@ async fn schedules_run_once_a_turn(bench: Bench) {
     bench.clock.advance(chrono::Duration::seconds(10));
     assert_eq!(schedules.due(10).await.expect("due").len(), 1, "a shorter interval holds at once");
     assert_eq!(schedules.remove_scope("c").await.expect("remove"), 1);
-}
-
-async fn dead_letters_keep_bytes(bench: Bench) {
-    let letters = bench.store.dead_letters();
-    let small = NewDeadLetter {
-        origin: "muster.v1.ingress".to_owned(),
-        routing_key: Some("x".to_owned()),
-        raw: vec![0, 255, 10],
-        headers: serde_json::json!({"a": 1}),
-        reason_class: "unreadable".to_owned(),
-        reason: "no JSON".to_owned(),
-        job_id: None,
-    };
-    let id = letters.put(&small).await.expect("put");
-    bench.clock.advance(chrono::Duration::seconds(1));
-    let large = NewDeadLetter { raw: vec![7; LONGEST_KEPT_BYTES + 5], ..small.clone() };
-    letters.put(&large).await.expect("put");
-    let listed = letters.list(10).await.expect("list");
-    assert_eq!(listed[0].letter.raw.len(), LONGEST_KEPT_BYTES);
-    assert_eq!(usize::try_from(listed[0].original_bytes).expect("size"), LONGEST_KEPT_BYTES + 5);
-    assert_eq!(listed[1].letter, small);
-    letters.mark_replayed(id, "admin").await.expect("mark");
-    assert_eq!(letters.count().await.expect("count"), 1);
-    let replayed = letters.get(id).await.expect("get").expect("the letter");
-    assert_eq!((replayed.replayed_by.as_deref(), replayed.replayed_at.is_some()), (Some("admin"), true));
-    let missing = letters.mark_replayed(super::fixtures::uuid(1), "admin").await;
-    assert!(matches!(missing, Err(StoreError::NotFound { .. })));
-    bench.clock.advance(chrono::Duration::days(1));
-    assert_eq!(letters.prune(Duration::from_secs(60)).await.expect("prune"), 2);
 }
 
 async fn processes_and_deeds_are_listed(bench: Bench) {

@@ -1,11 +1,13 @@
 //! A ticket becomes a lease. One statement claims a whole group.
 
 use super::enqueue::value_table;
+use super::newer::NEWER_WAITS;
 use super::row::{CLAIMED_COLUMNS, claimed};
 use super::{ClaimedJob, Ledger};
+use crate::dead_letters;
 use crate::error::StoreError;
 use crate::session::{Row, Session, milliseconds, values};
-use muster_domain::job::JobState;
+use muster_domain::job::{JobKind, JobState};
 use muster_domain::{JobId, LeaseToken};
 use muster_messages::Ticket;
 use sea_orm::Value;
@@ -15,6 +17,10 @@ use uuid::Uuid;
 
 /// Class of the failure of a job whose worker vanished too often.
 pub const CRASH_LIMIT_CLASS: &str = "crash_limit";
+/// Class of the failure of a job whose worker vanished, and which another worker took over.
+pub const CRASHED_CLASS: &str = "crashed";
+/// What is said of both.
+const CRASHED_ERROR: &str = "its worker vanished while it had the job";
 /// Class of the failure of a job whose row is not understood.
 pub const INCONSISTENT_CLASS: &str = "inconsistent";
 
@@ -74,26 +80,30 @@ async fn claim(
     lease: Duration,
     crash_limit: i64,
 ) -> Result<Vec<ClaimedJob>, StoreError> {
-    const FIRST_ROW: usize = 5;
+    const FIRST_ROW: usize = 7;
     const COLUMNS: usize = 4;
-    let mut parameters: Vec<Value> = values![owner, milliseconds(lease), crash_limit, CRASH_LIMIT_CLASS];
+    let mut parameters: Vec<Value> =
+        values![owner, milliseconds(lease), crash_limit, CRASH_LIMIT_CLASS, CRASHED_CLASS, CRASHED_ERROR];
     for (job, asked) in asked {
         parameters.extend(values![job.0, asked.sequence, asked.redelivered, asked.token.0]);
     }
     let given = value_table(FIRST_ROW, asked.len(), COLUMNS);
     let statement = claim_statement(&given);
     let mut jobs = Vec::new();
+    let mut dead = Vec::new();
     for row in session.all("job", &statement, parameters).await? {
         if row.parse("state", JobState::parse)? == JobState::Dead {
             let job: JobId = row.id("id")?;
             tracing::warn!(job.id = %job, "job is dead: its worker vanished too often");
+            dead.push(job);
             continue;
         }
         match claimed(&row) {
             Ok(job) => jobs.push(job),
-            Err(error) => bury(session, &row, &error).await?,
+            Err(error) => dead.extend(set_aside(session, &row, &error).await?),
         }
     }
+    dead_letters::bury(session, &dead).await?;
     Ok(jobs)
 }
 
@@ -109,7 +119,11 @@ fn claim_statement(given: &str) -> String {
             lease_token = CASE WHEN {dies} THEN NULL ELSE given.column4 END,
             lease_until_ms = CASE WHEN {dies} THEN NULL ELSE {{now}} + $2 END,
             lease_owner = CASE WHEN {dies} THEN lease_owner ELSE $1 END,
-            last_error_class = CASE WHEN {dies} THEN $4 ELSE last_error_class END,
+            failure_count = failure_count + CASE WHEN {crashes} THEN 1 ELSE 0 END,
+            first_error = CASE WHEN {crashes} AND first_error_class IS NULL THEN $6 ELSE first_error END,
+            first_error_class = CASE WHEN {crashes} THEN COALESCE(first_error_class, $5) ELSE first_error_class END,
+            last_error_class = CASE WHEN {dies} THEN $4 WHEN {crashes} THEN $5 ELSE last_error_class END,
+            last_error = CASE WHEN {crashes} THEN $6 ELSE last_error END,
             finished_at_ms = CASE WHEN {dies} THEN {{now}} ELSE NULL END,
             updated_at_ms = {{now}}
         FROM {given}
@@ -119,16 +133,31 @@ fn claim_statement(given: &str) -> String {
     )
 }
 
-/// A row that is not understood will not be understood by the next worker either.
-async fn bury(session: &Session, row: &Row, error: &StoreError) -> Result<(), StoreError> {
+/// A row that is not understood: of a newer binary, whose kind of job this one does not know, or one that nobody will
+/// understand. The job, where it is dead.
+async fn set_aside(session: &Session, row: &Row, error: &StoreError) -> Result<Option<JobId>, StoreError> {
     let job: JobId = row.id("id")?;
+    if JobKind::parse(&row.get::<String>("kind")?).is_none() {
+        tracing::warn!(job.id = %job, error = %error, "a job is newer than this binary, it is put back");
+        session.run(PUT_BACK_UNKNOWN, values![job.0, milliseconds(NEWER_WAITS)]).await?;
+        return Ok(None);
+    }
     tracing::error!(job.id = %job, error = %error, "job is dead: its row is not understood");
     session
         .run(
             "UPDATE job SET state = 'dead', lease_token = NULL, lease_until_ms = NULL, last_error_class = $2, \
-             last_error = $3, finished_at_ms = {now}, updated_at_ms = {now} WHERE id = $1",
+             last_error = $3, first_error = CASE WHEN first_error_class IS NULL THEN $3 ELSE first_error END, \
+             first_error_class = COALESCE(first_error_class, $2), failure_count = failure_count + 1, \
+             finished_at_ms = {now}, updated_at_ms = {now} WHERE id = $1",
             values![job.0, INCONSISTENT_CLASS, error.to_string()],
         )
         .await?;
-    Ok(())
+    Ok(Some(job))
 }
+
+/// Statement (6) of the design: no attempt is spent.
+const PUT_BACK_UNKNOWN: &str = "
+    UPDATE job SET state = 'pending', waiting_reason = 'unknown_version', attempt = {greatest}(attempt - 1, 0),
+        wait_count = wait_count + 1, waiting_since_ms = COALESCE(waiting_since_ms, {now}), due_at_ms = {now} + $2,
+        lease_token = NULL, lease_until_ms = NULL, lease_owner = NULL, updated_at_ms = {now}
+    WHERE id = $1";

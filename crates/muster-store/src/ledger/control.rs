@@ -2,6 +2,7 @@
 
 use super::row::{VIEW_COLUMNS, view};
 use super::{JobView, Ledger};
+use crate::dead_letters;
 use crate::error::StoreError;
 use crate::session::{Session, values};
 use muster_domain::job::{JobKind, JobState};
@@ -57,13 +58,19 @@ impl Ledger {
     async fn change(&self, job: JobId, deed: JobDeed, reason: &str) -> Result<JobView, JobControlError> {
         let answer = self
             .store
-            .transaction(|session| async move { change(&session, job, deed, reason).await })
+            .transaction(|session| async move {
+                let answer = change(&session, job, deed, reason).await?;
+                if let (JobDeed::Retry, JobAnswer::Stands(_)) = (deed, &answer) {
+                    dead_letters::note_retried(&session, job, reason).await?;
+                }
+                Ok(answer)
+            })
             .await?;
         match answer {
-            Answer::NoSuchJob => Err(JobControlError::NotFound(job)),
-            Answer::WrongState(state) => Err(JobControlError::WrongState { job, state, deed }),
-            Answer::SameWorkIsLive(live) => Err(JobControlError::SameWorkIsLive { job, live }),
-            Answer::Stands(view) => Ok(*view),
+            JobAnswer::NoSuchJob => Err(JobControlError::NotFound(job)),
+            JobAnswer::WrongState(state) => Err(JobControlError::WrongState { job, state, deed }),
+            JobAnswer::SameWorkIsLive(live) => Err(JobControlError::SameWorkIsLive { job, live }),
+            JobAnswer::Stands(view) => Ok(*view),
         }
     }
 }
@@ -116,35 +123,46 @@ pub enum JobControlError {
     Store(#[from] StoreError),
 }
 
-enum Answer {
+/// What a job says to what is done with it.
+pub(crate) enum JobAnswer {
     NoSuchJob,
     WrongState(JobState),
     SameWorkIsLive(JobId),
     Stands(Box<JobView>),
 }
 
-async fn change(session: &Session, job: JobId, deed: JobDeed, reason: &str) -> Result<Answer, StoreError> {
+/// Does it, where the state of the job allows it.
+pub(crate) async fn change(
+    session: &Session,
+    job: JobId,
+    deed: JobDeed,
+    reason: &str,
+) -> Result<JobAnswer, StoreError> {
     let statement = format!("SELECT {VIEW_COLUMNS} FROM job j WHERE j.id = $1");
     let locked = format!("{statement} {{for_update}}");
-    let Some(row) = session.one("job", &locked, values![job.0]).await? else { return Ok(Answer::NoSuchJob) };
+    let Some(row) = session.one("job", &locked, values![job.0]).await? else {
+        return Ok(JobAnswer::NoSuchJob);
+    };
     let before = view(&row)?;
     let statement_of_deed = match (deed, before.state) {
         (JobDeed::Retry, JobState::Dispatched) | (JobDeed::Cancel, JobState::Cancelled) => {
-            return Ok(Answer::Stands(Box::new(before)));
+            return Ok(JobAnswer::Stands(Box::new(before)));
         }
         (JobDeed::Retry, JobState::Pending | JobState::Dead | JobState::Cancelled) => RETRY,
         (JobDeed::Cancel, JobState::Pending | JobState::Dispatched | JobState::Running) => CANCEL,
         (JobDeed::Retry, JobState::Running | JobState::Done)
-        | (JobDeed::Cancel, JobState::Done | JobState::Dead) => return Ok(Answer::WrongState(before.state)),
+        | (JobDeed::Cancel, JobState::Done | JobState::Dead) => {
+            return Ok(JobAnswer::WrongState(before.state));
+        }
     };
     if let Some(live) = session.one("job", SAME_WORK, values![job.0]).await? {
-        return Ok(Answer::SameWorkIsLive(live.id("id")?));
+        return Ok(JobAnswer::SameWorkIsLive(live.id("id")?));
     }
     let note = if reason.is_empty() { deed.past().to_owned() } else { format!("{}: {reason}", deed.past()) };
     session.run(statement_of_deed, values![job.0, note]).await?;
     let row = session.one("job", &statement, values![job.0]).await?;
     let row = row.ok_or_else(|| StoreError::not_found("job", &job))?;
-    Ok(Answer::Stands(Box::new(view(&row)?)))
+    Ok(JobAnswer::Stands(Box::new(view(&row)?)))
 }
 
 const SAME_WORK: &str = "
@@ -155,6 +173,7 @@ const SAME_WORK: &str = "
 
 const RETRY: &str = "
     UPDATE job SET state = 'pending', waiting_reason = NULL, attempt = 0, crash_count = 0, wait_count = 0,
+        failure_count = 0, first_error_class = NULL, first_error = NULL,
         waiting_since_ms = NULL, rerun = false, due_at_ms = {now}, finished_at_ms = NULL, note = $2,
         updated_at_ms = {now}
     WHERE id = $1";

@@ -5,6 +5,7 @@ use super::enqueue::value_table;
 use super::{End, Finish, Finished, Lease, Ledger};
 use crate::apply::{self, Applied};
 use crate::changes::Changes;
+use crate::dead_letters;
 use crate::error::StoreError;
 use crate::session::{Row, Session, milliseconds, padded, places, values};
 use muster_domain::job::{JobState, WaitingReason};
@@ -177,7 +178,7 @@ fn read_fence(row: &Row) -> Result<Fence, StoreError> {
 
 /// Statements (5), (6), (7) and (11) of the design in one, by the name of the end. A wish that came while the job
 /// ran is kept until the job is done, and then runs it once more. An attempt is one without progress before it:
-/// `Continue` counts from the start again.
+/// `Continue` counts from the start again; the failures, and the first error, are those since the job was asked for.
 async fn end(session: &Session, finishes: &[&Finish]) -> Result<(), StoreError> {
     const COLUMNS: usize = 7;
     if finishes.is_empty() {
@@ -186,7 +187,13 @@ async fn end(session: &Session, finishes: &[&Finish]) -> Result<(), StoreError> 
     let parameters = finishes.iter().flat_map(|finish| end_values(finish)).collect();
     let statement = format!("{END} FROM {} {END_WHERE}", value_table(1, finishes.len(), COLUMNS));
     session.run(&statement, parameters).await?;
-    Ok(())
+    let may_have_died = |end: &End| matches!(end, End::Failed { .. } | End::Dead { .. });
+    let jobs: Vec<JobId> = finishes
+        .iter()
+        .filter(|finish| may_have_died(&finish.end))
+        .map(|finish| finish.lease.job_id)
+        .collect();
+    dead_letters::bury(session, &jobs).await
 }
 
 const END: &str = "
@@ -211,6 +218,18 @@ const END: &str = "
             WHEN given.column2 IN ('put_back', 'released') THEN {greatest}(job.attempt - 1, 0)
             ELSE job.attempt END,
         crash_count = CASE WHEN given.column2 IN ('done', 'continue') THEN 0 ELSE job.crash_count END,
+        failure_count = CASE
+            WHEN given.column2 = 'done' THEN 0
+            WHEN given.column2 IN ('failed', 'dead') THEN job.failure_count + 1
+            ELSE job.failure_count END,
+        first_error_class = CASE
+            WHEN given.column2 = 'done' THEN NULL
+            WHEN given.column2 IN ('failed', 'dead') THEN COALESCE(job.first_error_class, given.column6)
+            ELSE job.first_error_class END,
+        first_error = CASE
+            WHEN given.column2 = 'done' THEN NULL
+            WHEN given.column2 IN ('failed', 'dead') AND job.first_error_class IS NULL THEN given.column7
+            ELSE job.first_error END,
         wait_count = CASE
             WHEN given.column2 = 'done' THEN 0
             WHEN given.column2 IN ('put_back', 'failed') THEN job.wait_count + 1
@@ -251,6 +270,12 @@ fn end_values(finish: &Finish) -> Vec<Value> {
             reason = Some(*why);
             delay_ms = milliseconds(*delay);
             progress.clone_from(next);
+            "put_back"
+        }
+        End::Parked { reason: why, class, message, delay } => {
+            reason = Some(*why);
+            failure = Some((class.clone(), message.clone()));
+            delay_ms = milliseconds(*delay);
             "put_back"
         }
         End::Failed { class, message, delay } => {

@@ -7,18 +7,24 @@ pub(crate) mod enqueue;
 mod finish;
 mod lease;
 mod list;
+mod newer;
 pub(crate) mod row;
 mod sweep;
 
-pub use claim::{CRASH_LIMIT_CLASS, INCONSISTENT_CLASS};
+pub use claim::{CRASH_LIMIT_CLASS, CRASHED_CLASS, INCONSISTENT_CLASS};
 pub use control::{JobControlError, JobDeed};
+#[cfg(test)]
+pub(crate) use dispatch::due_statement;
 pub use finish::REFUSED_CLASS;
 pub use list::{JobCount, JobFilter, JobPage, RoleLoad};
+pub use newer::{NEWER_WAITS, UnknownKind};
 pub use sweep::{LEASE_EXPIRED_CLASS, Reclaimed};
 
 use crate::Store;
 use crate::changes::Changes;
 use chrono::{DateTime, Utc};
+use muster_domain::budget::{Caller, ConsumptionClass};
+use muster_domain::consumption_control::ControlScope;
 use muster_domain::job::{JobKind, JobState, JobSubject, WaitingReason};
 use muster_domain::{CredentialId, JobId, LeaseToken};
 use muster_messages::TraceContext;
@@ -54,6 +60,10 @@ pub const BACKGROUND_PRIORITY: i16 = 100;
 /// Priority of work that a person or another system asked for.
 pub const REQUESTED_PRIORITY: i16 = 50;
 
+/// Priority of the many jobs that follow from one that was asked for: before work that is only planned, but nobody
+/// waits for each of them.
+pub const FOLLOWING_PRIORITY: i16 = 75;
+
 /// What became of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
@@ -87,6 +97,8 @@ pub struct ClaimedJob {
     pub progress: Option<serde_json::Value>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// Lower runs first.
+    pub priority: i16,
     /// What asked for it.
     pub cause: String,
     /// Where in a trace it was asked for.
@@ -95,6 +107,18 @@ pub struct ClaimedJob {
     pub due_at: DateTime<Utc>,
     /// Ticket sequence with which it was claimed.
     pub dispatch_sequence: i64,
+}
+
+impl ClaimedJob {
+    /// For whom its calls are made: for a person where one waits for this very job.
+    pub fn caller(&self) -> Caller {
+        let class = if self.priority <= REQUESTED_PRIORITY {
+            ConsumptionClass::Interactive
+        } else {
+            ConsumptionClass::Background
+        };
+        Caller::of(class, ControlScope::from(&self.subject))
+    }
 }
 
 /// How a run of a job ended.
@@ -115,6 +139,17 @@ pub enum End {
         delay: Duration,
         /// Where to go on; `None` keeps what was committed.
         progress: Option<serde_json::Value>,
+    },
+    /// Put back without costing an attempt, for a reason that people may want to know.
+    Parked {
+        /// Why.
+        reason: WaitingReason,
+        /// Stable name of what is waited for.
+        class: String,
+        /// What is waited for, without anything secret.
+        message: String,
+        /// Not before this long from now (database time).
+        delay: Duration,
     },
     /// An attempt failed; dead after the last one.
     Failed {

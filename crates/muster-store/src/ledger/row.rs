@@ -9,7 +9,7 @@ use muster_messages::TraceContext;
 
 /// Columns that [`claimed`] reads.
 pub(super) const CLAIMED_COLUMNS: &str = "id, kind, connector_id, organization, project_id, credential_id, \
-     progress, state, attempt, cause, traceparent, tracestate, due_at_ms, lease_token, dispatch_sequence";
+     progress, state, attempt, priority, cause, traceparent, tracestate, due_at_ms, lease_token, dispatch_sequence";
 
 /// Columns that [`view`] reads, of a table called `j`.
 pub(super) const VIEW_COLUMNS: &str = "j.id, j.kind, j.connector_id, j.organization, j.project_id, j.state, \
@@ -42,11 +42,17 @@ pub(super) fn claimed(row: &Row) -> Result<ClaimedJob, StoreError> {
         credential_id: row.optional_id("credential_id")?,
         progress: row.get("progress")?,
         attempt: row.count("attempt")?,
+        priority: priority(row)?,
         cause: row.get("cause")?,
         trace: trace(row)?,
         due_at: row.time("due_at_ms")?,
         dispatch_sequence: row.get("dispatch_sequence")?,
     })
+}
+
+fn priority(row: &Row) -> Result<i16, StoreError> {
+    let priority: i64 = row.get("priority")?;
+    i16::try_from(priority).map_err(|error| row.broken("priority", error))
 }
 
 pub(super) fn view(row: &Row) -> Result<JobView, StoreError> {

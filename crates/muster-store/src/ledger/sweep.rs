@@ -1,8 +1,10 @@
 //! What nobody else notices: leases of workers that vanished, tickets that were lost, jobs that are long over.
 
 use super::Ledger;
+use crate::dead_letters;
 use crate::error::StoreError;
 use crate::session::{milliseconds, values};
+use muster_domain::JobId;
 use muster_domain::job::JobState;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ pub struct Reclaimed {
 
 /// Class of the failure of a job whose lease ran out.
 pub const LEASE_EXPIRED_CLASS: &str = "lease_expired";
+/// What is said of it.
+const LEASE_EXPIRED_ERROR: &str = "its worker stopped renewing the lease: it hangs, or is gone";
 /// Wait before a job runs again whose worker vanished.
 const RECLAIM_DELAY: Duration = Duration::from_secs(5);
 /// Age from which a dispatched job is taken as lost when the broker is connected anew; younger ones are just
@@ -36,9 +40,18 @@ impl Ledger {
                     i64::from(limit),
                     i64::from(crash_limit),
                     milliseconds(RECLAIM_DELAY),
-                    LEASE_EXPIRED_CLASS
+                    LEASE_EXPIRED_CLASS,
+                    LEASE_EXPIRED_ERROR
                 ];
-                session.all("job", RECLAIM, parameters).await
+                let rows = session.all("job", RECLAIM, parameters).await?;
+                let mut dead: Vec<JobId> = Vec::new();
+                for row in &rows {
+                    if row.parse("state", JobState::parse)? == JobState::Dead {
+                        dead.push(row.id("id")?);
+                    }
+                }
+                dead_letters::bury(&session, &dead).await?;
+                Ok(rows)
             })
             .await?;
         let mut reclaimed = Reclaimed::default();
@@ -97,11 +110,14 @@ const RECLAIM: &str = "
         crash_count = crash_count + 1,
         due_at_ms = {now} + $3,
         lease_token = NULL, lease_until_ms = NULL,
-        last_error_class = $4,
+        failure_count = failure_count + 1,
+        first_error = CASE WHEN first_error_class IS NULL THEN $5 ELSE first_error END,
+        first_error_class = COALESCE(first_error_class, $4),
+        last_error_class = $4, last_error = $5,
         finished_at_ms = CASE WHEN crash_count + 1 >= $2 THEN {now} END,
         updated_at_ms = {now}
     WHERE id IN (SELECT id FROM expired) AND state = 'running' AND lease_until_ms < {now}
-    RETURNING state";
+    RETURNING id, state";
 
 /// Statement (8) of the design.
 const REDISPATCH: &str = "

@@ -5,12 +5,11 @@ mod row;
 mod scope;
 mod sections;
 mod show;
-mod since;
 mod tally;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failed};
-use crate::lookup;
+use crate::lookup::{self, Since};
 use crate::output::{Format, RowStream, Snapshot, Sorting, Watch, note};
 use crate::session::Session;
 use clap::{Args, Subcommand, ValueEnum};
@@ -23,7 +22,6 @@ use muster_store::changes::AssessmentId;
 use muster_store::paging::Direction;
 use row::Shown;
 use sections::{Section, sections};
-use since::Since;
 use tally::Tally;
 
 #[derive(Debug, Subcommand)]
