@@ -48,7 +48,7 @@ impl LocalWorker {
             work_was_made,
             owner: "test".to_owned(),
         };
-        let settings = RunnerSettings { slots, lease: LONG, slice: LONG, overrun: LONG };
+        let settings = RunnerSettings { slots, lease: LONG, slice: LONG, overrun: LONG, hold: LONG };
         Runner::new(context, settings, role, handlers).start();
         Self { shutdown, transport: Arc::clone(transport) }
     }

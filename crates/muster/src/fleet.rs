@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// How long after the end of its slice a handler is cut off: a call may take 100 s, and its page be committed.
 const OVERRUN: Duration = Duration::from_secs(240);
+/// How long tickets are held while the database is away: longer than a restart or a fail-over takes.
+const HOLD: Duration = Duration::from_secs(5 * 60);
 
 /// Starts the handlers of one role.
 pub(crate) fn start_worker(process: &Process, role: Role) -> Result<(), Failed> {
@@ -35,6 +37,7 @@ pub(crate) fn start_worker(process: &Process, role: Role) -> Result<(), Failed> 
         lease: worker.lease(),
         slice: worker.slice(),
         overrun: OVERRUN,
+        hold: HOLD,
     };
     Runner::new(context, settings, role, handlers(process, role)?).start();
     start_heartbeat(process, role.as_str(), worker.slots);

@@ -5,7 +5,7 @@ use muster_domain::backoff::Schedule;
 use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
 use muster_store::StoreError;
-use muster_store::dead_letters::{NewDeadLetter, UNREADABLE_TICKET_CLASS};
+use muster_store::dead_letters::NewDeadLetter;
 use muster_store::ledger::{ClaimedJob, Finish, Finished};
 use tokio::time::Instant;
 
@@ -116,9 +116,10 @@ pub(super) async fn keep_unreadable(shared: &Shared, body: Vec<u8>, error: &Unre
         origin: format!("muster.v1.{}", shared.role),
         routing_key: Some(shared.role.as_str().to_owned()),
         raw: body,
-        reason_class: UNREADABLE_TICKET_CLASS.to_owned(),
+        headers: serde_json::Value::Null,
+        reason_class: "unreadable_ticket".to_owned(),
         reason: error.to_string(),
-        ..NewDeadLetter::default()
+        job_id: None,
     };
     match shared.context.store.dead_letters().put(&letter).await {
         Ok(_) => true,
