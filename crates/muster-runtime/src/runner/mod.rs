@@ -6,6 +6,7 @@
 
 mod committing;
 mod group;
+mod hand;
 mod leases;
 mod outcome;
 
@@ -13,6 +14,7 @@ use crate::handler::Handler;
 use crate::lifecycle::Shutdown;
 use crate::metrics::Metrics;
 use group::Group;
+use hand::{Hand, Slots};
 use leases::Leases;
 use muster_domain::backoff::Schedule;
 use muster_domain::job::{JobKind, Role};
@@ -21,13 +23,15 @@ use muster_store::Store;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// How long a group waits for more tickets after the first: long enough for the broker to hand over what it has.
 const GROUP_LINGER: Duration = Duration::from_millis(5);
-/// Tickets that may be in hand beyond those being worked on: a quorum queue is slow to hand over one at a time.
-const PREFETCH_FACTOR: usize = 2;
+
+/// How long what is being claimed or committed may go on after the hard stop: some of the time for letting go is needed
+/// to give leases back.
+const COMMITS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a runner needs.
 #[derive(Clone)]
@@ -109,27 +113,30 @@ impl Runner {
     async fn take_tickets(self, hard: &tokio_util::sync::CancellationToken) {
         let soft = self.shared.context.shutdown.soft().clone();
         let Some(mut consumer) = self.consume(&soft).await else { return };
-        let slots = Arc::new(Semaphore::new(self.shared.settings.slots));
+        let slots = Slots::new(self.shared.settings.slots);
+        let mut hand = Hand::default();
         let mut running = JoinSet::new();
         loop {
-            let Some(permit) = free_slot(&slots, &soft).await else { break };
-            let first = tokio::select! {
+            while let Some((first, slot)) = hand.next(&slots) {
+                let deliveries = self.fill_group(first, &mut hand, consumer.as_mut()).await;
+                let group = Group::new(Arc::clone(&self.shared), deliveries);
+                running.spawn(async move {
+                    group.run().await;
+                    drop(slot);
+                });
+            }
+            tokio::select! {
                 biased;
                 () = soft.cancelled() => break,
-                delivery = consumer.next() => delivery,
-            };
-            let deliveries = self.fill_group(first, consumer.as_mut()).await;
-            let group = Group::new(Arc::clone(&self.shared), deliveries);
-            running.spawn(async move {
-                group.run().await;
-                drop(permit);
-            });
-            while running.try_join_next().is_some() {}
+                Some(_) = running.join_next() => (),
+                delivery = consumer.next() => hand.take(delivery),
+            }
         }
         consumer.cancel().await;
         while let Some(delivery) = consumer.try_next() {
-            delivery.acknowledger.give_back().await;
+            hand.take(delivery);
         }
+        hand.give_back().await;
         tokio::select! {
             () = async { while running.join_next().await.is_some() {} } => (),
             () = hard.cancelled() => {
@@ -140,8 +147,7 @@ impl Runner {
     }
 
     async fn consume(&self, soft: &tokio_util::sync::CancellationToken) -> Option<Box<dyn TicketConsumer>> {
-        let in_hand = self.shared.settings.slots * self.group_size * PREFETCH_FACTOR;
-        let prefetch = u16::try_from(in_hand).unwrap_or(u16::MAX);
+        let prefetch = hand::prefetch(self.shared.settings.slots, self.group_size);
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -158,14 +164,20 @@ impl Runner {
         }
     }
 
-    async fn fill_group(&self, first: Delivery, consumer: &mut dyn TicketConsumer) -> Vec<Delivery> {
+    async fn fill_group(
+        &self,
+        first: Delivery,
+        hand: &mut Hand,
+        consumer: &mut dyn TicketConsumer,
+    ) -> Vec<Delivery> {
         let mut deliveries = vec![first];
-        if self.group_size == 1 {
-            return deliveries;
-        }
         let linger = tokio::time::sleep(GROUP_LINGER);
         tokio::pin!(linger);
         while deliveries.len() < self.group_size {
+            if let Some(delivery) = hand.more() {
+                deliveries.push(delivery);
+                continue;
+            }
             tokio::select! {
                 biased;
                 delivery = consumer.next() => deliveries.push(delivery),
@@ -173,16 +185,5 @@ impl Runner {
             }
         }
         deliveries
-    }
-}
-
-async fn free_slot(
-    slots: &Arc<Semaphore>,
-    soft: &tokio_util::sync::CancellationToken,
-) -> Option<OwnedSemaphorePermit> {
-    tokio::select! {
-        biased;
-        () = soft.cancelled() => None,
-        permit = Arc::clone(slots).acquire_owned() => permit.ok(),
     }
 }
