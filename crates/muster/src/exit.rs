@@ -100,6 +100,9 @@ impl From<muster_queue::ConnectError> for Failed {
             ConnectError::Missing { .. } => {
                 Self::unavailable(format!("{error}; start `muster scheduler`, which makes what is missing"))
             }
+            ConnectError::Leaderless { .. } => {
+                Self::unavailable(format!("{error}; `muster doctor` says more"))
+            }
             ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => Self::unavailable(format!(
                 "{error}; check MUSTER_AMQP_URL, and that the broker runs and takes connections"
             )),

@@ -2,7 +2,8 @@
 
 use super::connection::Dialer;
 use super::declare::{self, answer};
-use super::error;
+use super::error::{self, ConnectError};
+use super::inspect;
 use super::link::{self, Link, LiveLink};
 use super::properties;
 use super::settle::{AmqpSettler, OpenChannel};
@@ -169,6 +170,16 @@ impl Keeper {
         while let Some(Some(link)) = stop.run_until_cancelled(link::wait_for(&mut self.live)).await {
             // The connection is as it was, the consumer is not: its queue may be gone.
             let again = last.replace(link.clone()).is_some_and(|last| Arc::ptr_eq(&last, &link));
+            // Whatever failed before must not cost the connection, which is not this consumer's alone.
+            if failures > 0
+                && let Some(Err(error)) = stop.run_until_cancelled(self.try_apart(&link)).await
+            {
+                failures += 1;
+                tracing::warn!(queue = self.queue, failures, %error, "not consuming");
+                let pause = Schedule::RECONNECT.delay(failures, rand::random());
+                stop.run_until_cancelled(sleep(pause)).await;
+                continue;
+            }
             match stop.run_until_cancelled(self.register(&link, again)).await {
                 None => break,
                 Some(Ok(registered)) => {
@@ -192,6 +203,16 @@ impl Keeper {
             }
         }
         self.state.consumers_wanted.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether the queue takes consumers; one that is not there is declared by the registration.
+    async fn try_apart(&self, link: &Link) -> Result<(), ConnectError> {
+        let address = self.dialer.addresses.iter().find(|address| address.to_string() == link.address);
+        let Some(address) = address else { return Ok(()) };
+        match inspect::serves(&self.dialer, address, self.queue).await {
+            Ok(()) | Err(ConnectError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn register(&self, link: &Link, again: bool) -> lapin::Result<Registered> {
@@ -272,23 +293,34 @@ impl Keeper {
             if !idle || channel.outstanding() >= usize::from(self.prefetch) {
                 continue;
             }
-            match self.messages_wait(channel).await {
-                Ok(true) if received.load(Ordering::Relaxed) == now => {
-                    return "messages wait and none comes".to_owned();
-                }
+            match self.doubt(channel).await {
+                Ok(Some(doubt)) if received.load(Ordering::Relaxed) == now => return doubt.to_owned(),
                 Ok(_) => {}
                 Err(error) => return error.to_string(),
             }
         }
     }
 
-    /// True where messages wait now and a second later: what has just arrived does not count.
-    async fn messages_wait(&self, channel: &OpenChannel) -> lapin::Result<bool> {
-        if declare::messages(&channel.channel, self.queue).await? == 0 {
-            return Ok(false);
+    /// What is wrong with the queue now and a second later: messages that have just arrived do not count, nor does the
+    /// moment in which a cluster chooses another leader.
+    async fn doubt(&self, channel: &OpenChannel) -> lapin::Result<Option<&'static str>> {
+        let first = self.doubt_now(channel).await?;
+        if first.is_none() {
+            return Ok(None);
         }
         sleep(LOOK).await;
-        Ok(declare::messages(&channel.channel, self.queue).await? > 0)
+        Ok(self.doubt_now(channel).await?.filter(|second| first == Some(*second)))
+    }
+
+    async fn doubt_now(&self, channel: &OpenChannel) -> lapin::Result<Option<&'static str>> {
+        let queue = declare::look_for_queue(&channel.channel, self.queue).await?;
+        Ok(if queue.message_count() > 0 {
+            Some("messages wait and none comes")
+        } else if queue.consumer_count() == 0 {
+            Some("the queue knows no consumer, it may have no leader")
+        } else {
+            None
+        })
     }
 
     fn received(&self, channel: &Arc<OpenChannel>, delivery: lapin::message::Delivery) {

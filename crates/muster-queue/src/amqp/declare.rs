@@ -98,11 +98,6 @@ pub(crate) async fn look_for_queue(channel: &Channel, name: &'static str) -> lap
     answer(channel.queue_declare(name.into(), options, FieldTable::default())).await
 }
 
-/// How many messages wait in a queue.
-pub(crate) async fn messages(channel: &Channel, queue: &'static str) -> lapin::Result<u32> {
-    look_for_queue(channel, queue).await.map(|queue| queue.message_count())
-}
-
 fn arguments(queue: &Queue) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in &queue.arguments {

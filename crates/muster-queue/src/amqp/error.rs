@@ -37,6 +37,14 @@ pub enum ConnectError {
         /// What is wanted and what is there.
         detail: String,
     },
+    /// A queue is there and does not serve, as a quorum queue without a leader.
+    #[error("queue {name} does not serve, it may have no leader: {reason}")]
+    Leaderless {
+        /// Its name.
+        name: String,
+        /// What happened.
+        reason: String,
+    },
     /// Something is not there, and this process may only look.
     #[error("{kind} {name} does not exist")]
     Missing {
@@ -52,7 +60,10 @@ impl ConnectError {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::Misconfigured(_) | Self::Conflict { .. } => true,
-            Self::Refused { .. } | Self::Unreachable { .. } | Self::Missing { .. } => false,
+            Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Leaderless { .. }
+            | Self::Missing { .. } => false,
         }
     }
 }
@@ -110,6 +121,16 @@ pub(crate) fn of_declare(address: &str, declared: Declared<'_>, error: &lapin::E
         Some((PRECONDITION_FAILED, text)) => conflict(declared, &text),
         Some((NOT_FOUND, _)) => ConnectError::Missing { kind: declared.kind(), name: declared.name() },
         _ => of_connect(address, error),
+    }
+}
+
+/// The error of a consumer that a queue did not take.
+pub(crate) fn of_consume(address: &str, queue: &str, error: &lapin::Error) -> ConnectError {
+    let name = queue.to_owned();
+    match protocol_error(error) {
+        Some((NOT_FOUND, _)) => ConnectError::Missing { kind: "queue", name },
+        Some((ACCESS_REFUSED | NOT_ALLOWED, _)) => of_connect(address, error),
+        _ => ConnectError::Leaderless { name, reason: error.to_string() },
     }
 }
 

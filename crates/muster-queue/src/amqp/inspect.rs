@@ -1,5 +1,6 @@
 //! Looks at the queues, for people who ask what is wrong.
 
+use super::address::Address;
 use super::connection::Dialer;
 use super::declare::{self, answer};
 use super::error::{self, ConnectError, Declared};
@@ -7,6 +8,8 @@ use super::greeting;
 use super::options::{AmqpOptions, TopologyMode};
 use crate::topology::{Declaration, Exchange, Queue, topology};
 use lapin::Connection;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
 
 /// What is known of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +110,11 @@ pub async fn inspect_broker(options: AmqpOptions) -> Result<BrokerReport, Connec
                     }
                 }
                 socket.shut_down();
+                for queue in report.queues.iter_mut().filter(|queue| may_be_leaderless(queue)) {
+                    if let Err(error) = serves(&dialer, address, queue.name).await {
+                        queue.state = QueueState::Silent(error);
+                    }
+                }
                 return Ok(report);
             }
         }
@@ -151,4 +159,31 @@ async fn look(connection: &Connection, address: &str, queue: &Queue) -> QueueSta
         Ok(_) => QueueState::Present { messages: found.message_count(), consumers: found.consumer_count() },
         Err(error) => QueueState::Different(error::of_declare(address, Declared::Queue(queue), &error)),
     }
+}
+
+/// Whether a queue takes consumers, tried on a connection of its own: RabbitMQ ends the whole connection of a consumer
+/// whose quorum queue has no leader (541, or no answer). What it hands out goes back as the connection ends.
+///
+/// # Errors
+/// [`ConnectError::Leaderless`] where it does not serve, another [`ConnectError`] where it cannot be asked.
+pub(crate) async fn serves(
+    dialer: &Dialer,
+    address: &Address,
+    queue: &'static str,
+) -> Result<(), ConnectError> {
+    let (connection, socket) = dialer.dial(address, "try").await?;
+    let asked = async {
+        let channel = answer(connection.create_channel()).await?;
+        answer(channel.basic_qos(1, BasicQosOptions::default())).await?;
+        let (tag, options) = (ShortString::default(), BasicConsumeOptions::default());
+        answer(channel.basic_consume(queue.into(), tag, options, FieldTable::default())).await.map(drop)
+    };
+    let asked = asked.await;
+    socket.shut_down();
+    asked.map_err(|error| error::of_consume(&address.to_string(), queue, &error))
+}
+
+/// A passive declaration finds a queue without a leader, with no messages and no consumers.
+fn may_be_leaderless(report: &QueueReport) -> bool {
+    report.state == QueueState::Present { messages: 0, consumers: 0 }
 }

@@ -30,6 +30,10 @@ fn remedy(error: &ConnectError) -> &'static str {
         ConnectError::Unreachable { .. } => {
             "check MUSTER_AMQP_URL, and that the broker runs and takes connections"
         }
+        ConnectError::Leaderless { .. } => {
+            "boot the missing nodes of the broker; if all of them run, delete the queue: it is made again, and its \
+             tickets too"
+        }
         ConnectError::Missing { .. } => "start `muster scheduler`, which makes what is missing",
         ConnectError::Conflict { .. } => {
             "delete what was declared otherwise while nothing runs, and start `muster scheduler`"

@@ -25,6 +25,7 @@ fn cannot_connect(error: &ConnectError) -> Failed {
         ConnectError::Missing { .. } => {
             Failed::unavailable(format!("{error}; start `muster scheduler`, which makes what is missing"))
         }
+        ConnectError::Leaderless { .. } => Failed::unavailable(format!("{error}; `muster doctor` says more")),
         ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => {
             Failed::unavailable(format!("{error}; check MUSTER_AMQP_URL, or publish to the API with --url"))
         }
