@@ -82,3 +82,75 @@ impl Hand {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_domain::JobId;
+    use muster_domain::job::{JobKind, Role};
+    use muster_messages::Ticket;
+    use muster_messages::ticket::{TICKET_VERSION, TracedTicket};
+    use muster_queue::{InProcessTransport, TicketTransport};
+    use uuid::Uuid;
+
+    /// Deliveries of tickets, each urgent or not.
+    async fn deliveries(urgent: &[bool]) -> Vec<Delivery> {
+        let transport = InProcessTransport::new();
+        let tickets = (1..).zip(urgent).map(|(number, urgent)| TracedTicket {
+            ticket: Ticket {
+                v: TICKET_VERSION,
+                job: JobId(Uuid::from_u128(number)),
+                seq: 1,
+                kind: JobKind::ProjectSync,
+                subject: "subject".to_owned(),
+                cause: "test".to_owned(),
+                urgent: *urgent,
+            },
+            trace: None,
+        });
+        transport.publish(tickets.collect()).await;
+        let mut consumer = transport.consume(Role::Sync, u16::MAX).await.expect("a consumer");
+        let mut deliveries = Vec::new();
+        for _ in urgent {
+            deliveries.push(consumer.next().await);
+        }
+        deliveries
+    }
+
+    fn number(delivery: &Delivery) -> u128 {
+        delivery.ticket.as_ref().expect("a ticket").job.0.as_u128()
+    }
+
+    #[tokio::test]
+    async fn what_a_person_waits_for_goes_first_and_has_slots_that_others_cannot_take() {
+        let slots = Slots::new(1);
+        let mut hand = Hand::default();
+        for delivery in deliveries(&[false, false, true, true, true, true]).await {
+            hand.take(delivery);
+        }
+        let mut held = Vec::new();
+        while let Some((delivery, slot)) = hand.next(&slots) {
+            held.push((number(&delivery), slot));
+        }
+        let begun: Vec<_> = held.iter().map(|(number, _)| *number).collect();
+        assert_eq!(begun, [3, 4, 5], "one slot for all, two for people");
+        // A slot for people that becomes free is none for background work.
+        held.remove(1);
+        held.remove(1);
+        let (delivery, _urgent) = hand.next(&slots).expect("the last urgent one");
+        assert_eq!(number(&delivery), 6);
+        assert!(hand.next(&slots).is_none());
+        held.clear();
+        let (delivery, _slot) = hand.next(&slots).expect("a slot for all");
+        assert_eq!(number(&delivery), 1);
+    }
+
+    #[test]
+    fn a_worker_takes_more_tickets_than_can_be_in_the_way_of_an_urgent_one() {
+        let background_on_the_way = SPENDING_WINDOW as usize;
+        for slots in [1, 4, 16] {
+            assert!(usize::from(prefetch(slots, 1)) > slots + background_on_the_way);
+        }
+        assert_eq!(prefetch(usize::MAX / 8, 1), u16::MAX);
+    }
+}

@@ -9,6 +9,7 @@ mod group;
 mod hand;
 mod leases;
 mod outcome;
+mod refusal;
 
 use crate::handler::Handler;
 use crate::lifecycle::Shutdown;
@@ -139,11 +140,18 @@ impl Runner {
         hand.give_back().await;
         tokio::select! {
             () = async { while running.join_next().await.is_some() {} } => (),
-            () = hard.cancelled() => {
-                running.shutdown().await;
-                self.shared.leases.give_back_all().await;
-            }
+            () = hard.cancelled() => self.let_go(running).await,
         }
+    }
+
+    /// Handlers are dropped at the hard stop, and a claim or a commit that is under way may end; then every lease goes
+    /// back that is still held.
+    async fn let_go(&self, mut running: JoinSet<()>) {
+        let ended = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(COMMITS_END_WITHIN, ended).await.is_err() {
+            running.shutdown().await;
+        }
+        self.shared.leases.give_back_all().await;
     }
 
     async fn consume(&self, soft: &tokio_util::sync::CancellationToken) -> Option<Box<dyn TicketConsumer>> {

@@ -116,7 +116,7 @@ fn a_share_bounds_every_window_of_the_scope_and_is_used() {
         let cap = part * LIMIT_TSTU;
         let mean = bench.spent_tstu / (windows - 2) as f64;
         assert!(bench.highest_tstu <= cap + 1e-9, "{part}: {} of {cap}", bench.highest_tstu);
-        assert!(mean >= 0.9 * cap, "{part}: only {mean} of {cap}");
+        assert!(mean >= 0.85 * cap, "{part}: only {mean} of {cap}");
     }
 }
 
