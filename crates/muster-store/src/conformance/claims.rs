@@ -106,13 +106,13 @@ async fn a_row_that_is_not_understood_is_dead_and_the_others_go_on(bench: Bench)
     let broken = enqueue_one(&bench.store, sync("contoso", 1)).await;
     enqueue_one(&bench.store, sync("contoso", 2)).await;
     let tickets = dispatch(&bench.store, Role::Sync).await;
-    let newer = "UPDATE job SET kind = 'project.dream' WHERE id = $1";
-    bench.store.reader().run(newer, crate::session::values![broken.0]).await.expect("a newer binary's kind");
+    let never = "UPDATE job SET due_at_ms = 9223372036854775807 WHERE id = $1";
+    bench.store.reader().run(never, crate::session::values![broken.0]).await.expect("a moment that is none");
     let jobs = claim(&bench.store, &tickets, false).await;
     assert_eq!(jobs.len(), 1);
     let error = ledger.get(broken).await.expect_err("its row is reported");
     let text = error.to_string();
-    assert!(text.contains("job") && text.contains("kind") && text.contains(&broken.to_string()), "{text}");
+    assert!(text.contains("job") && text.contains("due_at_ms") && text.contains(&broken.to_string()), "{text}");
     let counts = ledger.counts().await.expect("counts");
     assert!(counts.iter().any(|count| count.state == JobState::Dead && count.jobs == 1), "{counts:?}");
 }
