@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const STATEMENTS: [&str; 22] = [
+const STATEMENTS: [&str; 24] = [
     // The attempt count starts again with every success; this one does not.
     "ALTER TABLE job ADD COLUMN failure_count bigint NOT NULL DEFAULT 0",
     "ALTER TABLE job ADD COLUMN first_error_class text",
@@ -71,4 +71,9 @@ const STATEMENTS: [&str; 22] = [
         PRIMARY KEY (identity_key, fairness_key)
     )",
     "CREATE INDEX consumption_scope_fairness_ix ON consumption_scope (fairness_key)",
+    // The head of every organization, without a look at the rest. Refresh spends nothing and takes turns.
+    "CREATE INDEX job_fair_ix ON job (role, fairness_key, priority, due_at_ms)
+        WHERE role <> 'refresh' AND state = 'pending' AND waiting_reason IS DISTINCT FROM 'needs_auth'",
+    // What is gone is looked for again and again until it is forgotten.
+    "CREATE INDEX resource_gone_ix ON resource (changed_at_ms) WHERE presence = 'gone'",
 ];

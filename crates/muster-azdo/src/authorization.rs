@@ -3,6 +3,7 @@
 use crate::entra::{ApplicationTokens, TokenError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use muster_domain::TenantId;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -63,6 +64,14 @@ impl Authorization {
         match (self, proof.serial) {
             (Self::Application(tokens), Some(serial)) => tokens.refuse(serial),
             _ => false,
+        }
+    }
+
+    /// The tenant of an application.
+    pub(crate) fn tenant_of_application(&self) -> Option<TenantId> {
+        match self {
+            Self::PersonalAccessToken(_) => None,
+            Self::Application(tokens) => Some(tokens.tenant_id()),
         }
     }
 

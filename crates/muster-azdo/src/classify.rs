@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::budget::ThrottleSignals;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use uuid::Uuid;
 
 /// Header with the service's own code of an error.
 const SERVICE_ERROR: &str = "x-tfs-serviceerror";
@@ -17,6 +18,8 @@ const SERVICE_ERROR: &str = "x-tfs-serviceerror";
 const ORGANIZATION_STOPPED: &str = "TF24668";
 /// Code of an identity that is not authorized in the organization.
 const IDENTITY_NOT_AUTHORIZED: &str = "TF400813";
+/// Header with the tenant that the organization is linked to, on refusals too.
+const RESOURCE_TENANT: &str = "x-vss-resourcetenant";
 
 /// An answer without its body, and what else it is judged by.
 pub(crate) struct Head<'a> {
@@ -33,6 +36,16 @@ pub(crate) struct Head<'a> {
 }
 
 impl Head<'_> {
+    /// Whether the host says that it cannot answer anything now, for its breaker.
+    pub(crate) fn is_failure_of_host(&self, error: &CallError) -> bool {
+        self.status.is_server_error() && matches!(error, CallError::Transient { .. })
+    }
+
+    /// Whether what was asked for changed while it was asked for: asked again once, at once.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self.status, StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED)
+    }
+
     /// Whether the answer is what was asked for, its body still to be read.
     pub(crate) fn is_good(&self) -> bool {
         let is_wanted = match (self.wanted, self.content()) {
@@ -85,12 +98,29 @@ impl Head<'_> {
         if self.doubts_refusal {
             return self.doubted(body);
         }
+        if let Some(detail) = self.tenants_differ() {
+            let reason = UnauthorizedReason::ApplicationOfAnotherTenant;
+            return CallError::Unauthorized { call: self.call.clone(), reason, detail };
+        }
         let reason = if body.mentions(IDENTITY_NOT_AUTHORIZED) {
             UnauthorizedReason::IdentityNotAuthorized
         } else {
             UnauthorizedReason::CredentialRefused
         };
         CallError::Unauthorized { call: self.call.clone(), reason, detail: body.excerpt(self.authorization) }
+    }
+
+    /// An application is known in its own tenant only: in words, where the organization is linked to another one.
+    fn tenants_differ(&self) -> Option<String> {
+        let application = self.authorization.tenant_of_application()?;
+        let organization = self.headers.get(RESOURCE_TENANT)?.to_str().ok()?.trim().parse::<Uuid>().ok()?;
+        let differ = !organization.is_nil() && organization != application.0;
+        differ.then(|| {
+            format!(
+                "the organization is linked to tenant {organization}, the application belongs to {application}; use an \
+                 application of the organization's tenant"
+            )
+        })
     }
 
     fn sign_in(&self) -> CallError {

@@ -1,11 +1,12 @@
 //! The client of one process.
 
 use crate::authorization::Authorization;
+use crate::breaker::Breakers;
 use crate::entra::{Applications, Authority, ENTRA_URL};
 use crate::hosts::{BaseUrls, Hosts};
 use crate::lane::Lanes;
 use crate::session::Session;
-use muster_domain::budget::{ConsumptionClass, ConsumptionGate};
+use muster_domain::budget::{Caller, ConsumptionGate};
 use muster_domain::{Clock, IdentityKey};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<dyn ConsumptionGate>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) applications: Applications,
+    pub(crate) breakers: Breakers,
     lanes: Lanes,
 }
 
@@ -114,19 +116,30 @@ impl AzureDevOps {
         };
         let applications = Applications::new(entra, authority, Arc::clone(&clock));
         let lanes = Lanes::new(options.concurrency_per_identity);
-        Ok(Self { inner: Arc::new(Inner { http, urls, options, gate, clock, applications, lanes }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                http,
+                urls,
+                options,
+                gate,
+                clock,
+                applications,
+                breakers: Breakers::default(),
+                lanes,
+            }),
+        })
     }
 
-    /// Calls as `identity`, proven by `authorization`, for somebody of `class`. Sessions of one identity share its
+    /// Calls as `identity`, proven by `authorization`, for `caller`. Sessions of one identity share its
     /// calls in flight.
     pub fn session(
         &self,
         identity: IdentityKey,
         authorization: Authorization,
-        class: ConsumptionClass,
+        caller: impl Into<Caller>,
     ) -> Session {
         let lane = self.inner.lanes.of(&identity);
-        Session { client: self.clone(), identity, authorization, class, lane }
+        Session { client: self.clone(), identity, authorization, caller: caller.into(), lane }
     }
 }
 

@@ -97,6 +97,29 @@ pub enum CallError {
         /// What failed, redacted.
         detail: String,
     },
+    /// The host failed many times in a row and is left alone for a while: nothing was called, it is no failed attempt.
+    #[error("{call}: host_unavailable: {host} has failed again and again, it is asked again at {until}")]
+    HostUnavailable {
+        /// What was to be called.
+        call: CallTarget,
+        /// The host.
+        host: String,
+        /// When it makes sense to ask again.
+        until: DateTime<Utc>,
+    },
+    /// The certificate of the host is not to be trusted: somebody must look at it if it stays so.
+    #[error(
+        "{call}: the certificate of {host} is not trusted ({detail}): check the address, the clock of this machine, and \
+         whether this machine knows the authority that signed it"
+    )]
+    CertificateRefused {
+        /// What was called.
+        call: CallTarget,
+        /// The host.
+        host: String,
+        /// What is wrong with the certificate.
+        detail: String,
+    },
     /// The answer breaks the contract: once may be an accident, twice is not.
     #[error("{call}: unexpected answer: {detail}")]
     Unexpected {
@@ -125,6 +148,8 @@ impl CallError {
             | Self::NotFound { call, .. }
             | Self::OrganizationStopped { call }
             | Self::Transient { call, .. }
+            | Self::HostUnavailable { call, .. }
+            | Self::CertificateRefused { call, .. }
             | Self::Unexpected { call, .. }
             | Self::GateUnavailable { call, .. } => call,
         }
@@ -146,6 +171,8 @@ pub enum UnauthorizedReason {
     TreatedAsAnonymous,
     /// Microsoft Entra gives the application no token: its secret, its id or its tenant is not right.
     ApplicationRefused,
+    /// The application belongs to another tenant than the organization, which knows no application of that one.
+    ApplicationOfAnotherTenant,
 }
 
 impl fmt::Display for UnauthorizedReason {
@@ -161,6 +188,7 @@ impl fmt::Display for UnauthorizedReason {
             }
             Self::SignInPage => "the credential was answered with a page to sign in",
             Self::ApplicationRefused => "Microsoft Entra gives the application no token",
+            Self::ApplicationOfAnotherTenant => "the application belongs to another tenant than the organization",
             Self::TreatedAsAnonymous => "the credential was ignored and the caller treated as anonymous",
         })
     }

@@ -6,7 +6,7 @@ use crate::client::AzureDevOps;
 use crate::entra::Application;
 use crate::error::CallError;
 use crate::session::Session;
-use muster_domain::budget::ConsumptionClass;
+use muster_domain::budget::Caller;
 use muster_domain::connector::OrganizationAccess;
 use muster_domain::credential::{Credential, CredentialKind};
 use muster_domain::failure::CallFailure;
@@ -23,6 +23,8 @@ impl From<CallError> for CallFailure {
             CallError::OrganizationStopped { .. } => Self::OrganizationStopped { message },
             // Nothing was called: the database passes, as the network does.
             CallError::Transient { .. } | CallError::GateUnavailable { .. } => Self::Passing { message },
+            CallError::HostUnavailable { until, .. } => Self::HostUnavailable { until, message },
+            CallError::CertificateRefused { .. } => Self::CertificateRefused { message },
             CallError::Unexpected { .. } => Self::Unexpected { message },
         }
     }
@@ -39,6 +41,8 @@ impl CallError {
             // The limit, the network, our own budget, an answer that nobody understands: asked again.
             Self::Throttled { .. }
             | Self::Transient { .. }
+            | Self::HostUnavailable { .. }
+            | Self::CertificateRefused { .. }
             | Self::Unexpected { .. }
             | Self::GateUnavailable { .. } => None,
         }
@@ -51,7 +55,7 @@ impl AzureDevOps {
         &self,
         credential: &Credential,
         secret: SecretString,
-        class: ConsumptionClass,
+        caller: impl Into<Caller>,
     ) -> Session {
         let authorization = match credential.kind {
             CredentialKind::PersonalAccessToken => Authorization::PersonalAccessToken(secret),
@@ -61,7 +65,7 @@ impl AzureDevOps {
                 Authorization::Application(tokens)
             }
         };
-        self.session(credential.budget_key(), authorization, class)
+        self.session(credential.budget_key(), authorization, caller)
     }
 }
 

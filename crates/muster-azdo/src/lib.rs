@@ -2,6 +2,7 @@
 
 mod answer;
 mod authorization;
+mod breaker;
 mod call;
 mod calls;
 mod classify;

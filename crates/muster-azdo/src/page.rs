@@ -38,6 +38,8 @@ pub struct Page<T> {
 pub struct PageGuard {
     call: CallTarget,
     seen: HashSet<String>,
+    /// Pages of the same listing that were read before this guard was made.
+    pages_before: usize,
 }
 
 /// Most pages of one listing: ten million items at 1,000 a page, beyond every organization.
@@ -55,7 +57,25 @@ impl PageGuard {
     }
 
     fn new(call: CallTarget) -> Self {
-        Self { call, seen: HashSet::new() }
+        Self { call, seen: HashSet::new(), pages_before: 0 }
+    }
+
+    /// Goes on with a listing of which so many pages were read before, from `continuation`.
+    ///
+    /// # Errors
+    /// [`CallError::Unexpected`] when the listing has too many pages.
+    pub fn going_on(mut self, pages_before: u64, continuation: Option<&str>) -> Result<Self, CallError> {
+        // The page that the token leads to is counted when the token is noted.
+        self.pages_before = usize::try_from(pages_before).unwrap_or(usize::MAX).saturating_sub(1);
+        if let Some(token) = continuation {
+            self.admit(token)?;
+        }
+        Ok(self)
+    }
+
+    /// Pages that were read, or are about to be, beside the first.
+    pub fn pages(&self) -> u64 {
+        u64::try_from(self.pages_before + self.seen.len()).unwrap_or(u64::MAX)
     }
 
     /// The request for the page after `page`, or `None` after the last one. A listing that goes on from a stored
@@ -75,7 +95,7 @@ impl PageGuard {
     /// # Errors
     /// [`CallError::Unexpected`] when the token came before or the listing has too many pages.
     pub fn admit(&mut self, token: &str) -> Result<(), CallError> {
-        if self.seen.len() >= MAXIMUM_PAGES {
+        if self.pages_before.saturating_add(self.seen.len()) >= MAXIMUM_PAGES {
             return Err(self.violation(format!("the listing has more than {MAXIMUM_PAGES} pages")));
         }
         if !self.seen.insert(token.to_owned()) {
@@ -128,5 +148,26 @@ mod tests {
         let (number, error) = error.unwrap();
         assert_eq!(number, MAXIMUM_PAGES);
         assert!(matches!(error, CallError::Unexpected { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_listing_that_goes_on_over_many_runs_is_cut_too() {
+        let mut pages = 0;
+        for number in 0.. {
+            // One page a run: what is kept between runs is the count and the token.
+            let token = number.to_string();
+            let before = (number > 0).then(|| (number - 1).to_string());
+            match guard().going_on(pages, before.as_deref()).and_then(|mut guard| {
+                guard.admit(&token)?;
+                Ok(guard.pages())
+            }) {
+                Ok(read) => pages = read,
+                Err(error) => {
+                    assert!(matches!(error, CallError::Unexpected { .. }), "{error}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(pages, u64::try_from(MAXIMUM_PAGES).unwrap());
     }
 }

@@ -9,7 +9,7 @@ use crate::excerpt::RefusalBody;
 use crate::reservation::Reservation;
 use crate::session::Session;
 use crate::signals::{as_blocked, read_signals};
-use muster_domain::budget::NoRoom;
+use muster_domain::budget::{NoRoom, NoRoomReason};
 use reqwest::header::{ACCEPT, AUTHORIZATION};
 use reqwest::{Response, Url};
 use std::time::Duration;
@@ -22,6 +22,10 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 const REFUSAL_BODY_BYTES: usize = 64 * 1024;
 /// Longest wait for a refused answer's body: its head has said most already.
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(5);
+
+/// How the TLS library words a certificate that it does not trust (`Display` of `rustls::Error::InvalidCertificate`): the
+/// HTTP client hands the error on as text only.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
 
 /// A good answer is asked for, not a redirect to a page to sign in (the official clients send it with every call).
 const SUPPRESS_SIGN_IN: (&str, &str) = ("X-TFS-FedAuthRedirect", "Suppress");
@@ -38,12 +42,19 @@ impl Session {
         };
         let proof = self.proof(&call).await?;
         match self.send_once(url.clone(), &call, &proof).await {
+            Ok(answer) => Ok(answer),
             // A token may have been revoked before it expires. Another one is tried once, as a call of its own.
-            Err(CallError::Unauthorized { .. }) if self.authorization.refuse(&proof) => {
+            Err(Refused { error: CallError::Unauthorized { .. }, .. })
+                if self.authorization.refuse(&proof) =>
+            {
                 let proof = self.proof(&call).await?.last();
-                self.send_once(url, &call, &proof).await
+                self.send_once(url, &call, &proof).await.map_err(|refused| refused.error)
             }
-            outcome => outcome,
+            // What was asked for changed meanwhile: it is asked for once more.
+            Err(Refused { is_conflict: true, .. }) => {
+                self.send_once(url, &call, &proof).await.map_err(|refused| refused.error)
+            }
+            Err(refused) => Err(refused.error),
         }
     }
 
@@ -51,18 +62,27 @@ impl Session {
         self.authorization.proof().await.map_err(|error| error.of_call(call.target.clone()))
     }
 
-    async fn send_once(&self, url: Url, call: &Call, proof: &Proof) -> Result<Answer, CallError> {
+    async fn send_once(&self, url: Url, call: &Call, proof: &Proof) -> Result<Answer, Refused> {
+        let host = host_of(&url);
+        let inner = &self.client.inner;
+        if let Err(until) = inner.breakers.admit(&host, inner.clock.now()) {
+            return Err(CallError::HostUnavailable { call: call.target.clone(), host, until }.into());
+        }
         let (in_flight, reservation) = self.enter(&call.target).await?;
-        let options = &self.client.inner.options;
+        let options = &inner.options;
         let until = Instant::now() + options.total_timeout;
         let response = match timeout_at(until, self.request(url, call, proof).send()).await {
             Ok(Ok(response)) => response,
             failed => {
                 reservation.settle(None).await;
-                return Err(no_answer(call.target.clone(), failed));
+                let error = no_answer(call.target.clone(), &host, failed);
+                if matches!(error, CallError::Transient { .. }) {
+                    inner.breakers.failed(&host, inner.clock.now());
+                }
+                return Err(error.into());
             }
         };
-        let response = self.account(call, proof, response, reservation).await?;
+        let response = self.account(call, proof, response, reservation, &host).await?;
         let limits = BodyLimits::of(call.size, options.idle_read_timeout, until, options.max_body_bytes);
         let authorization = self.authorization.clone();
         Ok(Answer { call: call.target.clone(), response, limits, authorization, in_flight: Some(in_flight) })
@@ -73,12 +93,12 @@ impl Session {
         let inner = &self.client.inner;
         let mut waited = Duration::ZERO;
         loop {
-            let in_flight = self.lane.enter(self.class).await;
-            match inner.gate.reserve(&self.identity, call.read, self.class).await {
+            let in_flight = self.lane.enter(self.caller.class).await;
+            match inner.gate.reserve(&self.identity, call.read, &self.caller).await {
                 Ok(Ok(grant)) => return Ok((in_flight, Reservation::new(inner.gate.clone(), grant))),
-                Ok(Err(NoRoom { retry_at, paused })) => {
+                Ok(Err(NoRoom { retry_at, reason })) => {
                     let now = inner.clock.now();
-                    if paused {
+                    if reason == NoRoomReason::ServicePause {
                         self.lane.note_pause(now);
                     }
                     let wait = (retry_at - now).to_std().unwrap_or_default().max(SHORTEST_WAIT);
@@ -120,7 +140,8 @@ impl Session {
         proof: &Proof,
         response: Response,
         reservation: Reservation,
-    ) -> Result<Response, CallError> {
+        host: &str,
+    ) -> Result<Response, Refused> {
         let now = self.client.inner.clock.now();
         let status = response.status();
         let headers = response.headers().clone();
@@ -136,6 +157,7 @@ impl Session {
             now,
         };
         if head.is_good() {
+            self.client.inner.breakers.answered(host);
             self.lane.note(&signals, now);
             reservation.settle(Some(signals)).await;
             return Ok(response);
@@ -149,7 +171,35 @@ impl Session {
         // A token that can be replaced is replaced first: it may have ended meanwhile.
         head.doubts_refusal = !self.authorization.can_replace(proof) && self.lane.is_in_throttled_phase(now);
         reservation.settle(Some(head.signals)).await;
-        Err(head.error(&body))
+        let error = head.error(&body);
+        if head.is_failure_of_host(&error) {
+            self.client.inner.breakers.failed(host, now);
+        } else {
+            self.client.inner.breakers.answered(host);
+        }
+        Err(Refused { is_conflict: head.is_conflict(), error })
+    }
+}
+
+/// A call that gave nothing.
+struct Refused {
+    error: CallError,
+    /// What was asked for changed meanwhile (409, 412).
+    is_conflict: bool,
+}
+
+impl From<CallError> for Refused {
+    fn from(error: CallError) -> Self {
+        Self { error, is_conflict: false }
+    }
+}
+
+/// Host and port: what is up or down together.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 
@@ -169,15 +219,50 @@ async fn refusal_body(mut response: Response) -> RefusalBody {
     RefusalBody::parse(&body)
 }
 
+/// What is wrong with a certificate, where that is why there is no answer.
+fn fault_of_certificate(description: &str) -> Option<String> {
+    let (_, reason) = description.split_once(BAD_CERTIFICATE)?;
+    Some(reason.trim_start_matches(": ").to_owned())
+}
+
 fn no_answer(
     call: CallTarget,
+    host: &str,
     failed: Result<Result<Response, reqwest::Error>, tokio::time::error::Elapsed>,
 ) -> CallError {
     let detail = match failed {
-        Ok(Err(error)) => format!("no answer: {}", describe_http(error)),
+        Ok(Err(error)) => describe_http(error),
         _ => "no answer in time".to_owned(),
     };
-    let error = CallError::Transient { call, detail };
+    let error = match fault_of_certificate(&detail) {
+        Some(detail) => CallError::CertificateRefused { call, host: host.to_owned(), detail },
+        None => CallError::Transient { call, detail: format!("no answer of {host}: {detail}") },
+    };
     tracing::info!(%error, "call failed");
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::CertificateError;
+
+    /// The wording is that of the TLS library, as the HTTP client hands it on.
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_from_a_host_that_is_away() {
+        for fault in [
+            CertificateError::Expired,
+            CertificateError::UnknownIssuer,
+            CertificateError::Revoked,
+            CertificateError::NotValidForName,
+        ] {
+            let error = rustls::Error::InvalidCertificate(fault.clone());
+            let described = format!("error sending request: client error (Connect): {error}");
+            let found = fault_of_certificate(&described).unwrap_or_else(|| panic!("{described}"));
+            assert!(!found.is_empty() && described.ends_with(&found), "{found}");
+        }
+        for described in ["error sending request: tcp connect error: Connection refused", "peer misbehaved"] {
+            assert_eq!(fault_of_certificate(described), None);
+        }
+    }
 }

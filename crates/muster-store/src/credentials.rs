@@ -6,6 +6,7 @@ use crate::budget;
 use crate::changes::IdentityWrite;
 use crate::encryption::{KeyRing, Sealed};
 use crate::error::StoreError;
+use crate::ledger::control;
 use crate::session::{Row, Session, values};
 use muster_domain::credential::{Credential, CredentialKind};
 use muster_domain::{CredentialId, IdentityKey};
@@ -21,7 +22,8 @@ pub struct Credentials {
 const COLUMNS: &str = "id, name, kind, settings, identity, updated_at_ms";
 
 impl Credentials {
-    /// Stores a secret under a name; one that exists by that name is replaced and keeps its id. It keeps its identity
+    /// Stores a secret under a name; one that exists by that name is replaced and keeps its id, and jobs that wait for
+    /// it wait no longer. It keeps its identity
     /// where it is of the same kind: another application, or a token in place of one, acts as somebody else.
     ///
     /// # Errors
@@ -134,6 +136,11 @@ async fn by_name(session: &Session, name: &str) -> Result<Option<Credential>, St
     session.one("credential", &statement, values![name]).await?.as_ref().map(credential).transpose()
 }
 
+pub(crate) async fn by_id(session: &Session, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+    let statement = format!("SELECT {COLUMNS} FROM credential WHERE id = $1");
+    session.one("credential", &statement, values![id.0]).await?.as_ref().map(credential).transpose()
+}
+
 async fn put(
     session: &Session,
     keys: &KeyRing,
@@ -166,6 +173,8 @@ async fn put(
     if existing.is_some_and(|existing| existing.kind != *kind) {
         forget_identity(session, id).await?;
     }
+    // What waited for it goes on as soon as its connector does.
+    control::release(session, "credential_id = $1", id.0).await?;
     by_name(session, name).await?.ok_or_else(|| StoreError::not_found("credential", name))
 }
 
@@ -191,6 +200,7 @@ async fn delete(session: &Session, id: CredentialId) -> Result<(), StoreError> {
     }
     let key = IdentityKey::of_credential(id);
     session.run("DELETE FROM budget WHERE identity_key = $1", values![key.as_str()]).await?;
+    budget::scopes::forget(session, &key).await?;
     match session.run("DELETE FROM credential WHERE id = $1", values![id.0]).await? {
         0 => Err(StoreError::not_found("credential", &id)),
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! Many workers on one identity, many organizations on one worker, people who use the identity or say how much of it may be
 //! used.
 
-use chrono::{TimeDelta, Timelike as _, Utc, Weekday};
+use chrono::{DateTime, TimeDelta, Timelike as _, Utc, Weekday};
 use muster_azdo_sim::{Route, RouteCost, SimulatorOptions};
 use muster_domain::budget::BudgetSettings;
 use muster_domain::connector::Connector;
@@ -323,8 +323,8 @@ async fn in_quiet_hours_only_what_a_person_asks_for_is_read() {
     wait_until("the first pass is done", PATIENT, async || busy.live(&quiet).await.is_empty()).await;
     let week =
         [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
-    let now = Utc::now();
-    let time = |moment: chrono::DateTime<Utc>| format!("{:02}:{:02}", moment.hour(), moment.minute());
+    let now = busy.store.now().await.expect("the time");
+    let time = |moment: DateTime<Utc>| format!("{:02}:{:02}", moment.hour(), moment.minute());
     let (from, to) = (time(now - TimeDelta::hours(1)), time(now + TimeDelta::hours(2)));
     let hours = QuietHours::new("UTC", &week, &from, &to).expect("quiet hours");
     let change = ControlChange { quiet_hours: Setting::Set(hours), ..ControlChange::default() };

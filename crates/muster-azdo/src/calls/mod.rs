@@ -15,6 +15,7 @@ pub(crate) mod enterprise_catalog;
 pub(crate) mod environments;
 pub(crate) mod extensions;
 pub(crate) mod general_settings;
+pub(crate) mod organization_name;
 pub(crate) mod organization_pipeline_settings;
 pub(crate) mod organization_policies;
 pub(crate) mod pipeline_permissions;

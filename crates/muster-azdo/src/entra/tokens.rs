@@ -6,7 +6,7 @@ use super::request::request;
 use crate::authorization::{Authorization, REDACTED};
 use crate::excerpt::excerpt;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::Clock;
+use muster_domain::{Clock, TenantId};
 use muster_domain::snapshot::encode_path_segment;
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -80,6 +80,11 @@ impl ApplicationTokens {
     /// Whether these are the tokens that this secret of this application opens.
     pub(super) fn are_of(&self, application: Application, secret: &SecretString) -> bool {
         self.inner.application == application && self.inner.secret.expose_secret() == secret.expose_secret()
+    }
+
+    /// The tenant of the application.
+    pub(crate) fn tenant_id(&self) -> TenantId {
+        self.inner.application.tenant_id
     }
 
     /// A token that works: the one that is held, or a new one.

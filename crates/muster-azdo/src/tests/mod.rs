@@ -3,6 +3,7 @@
 mod admission;
 mod calls;
 mod entra;
+mod failing_hosts;
 mod gate;
 mod listings;
 mod log;

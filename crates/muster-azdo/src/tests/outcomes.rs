@@ -38,6 +38,8 @@ fn variant(error: &CallError) -> &'static str {
         CallError::NotFound { .. } => "NotFound",
         CallError::OrganizationStopped { .. } => "OrganizationStopped",
         CallError::Transient { .. } => "Transient",
+        CallError::HostUnavailable { .. } => "HostUnavailable",
+        CallError::CertificateRefused { .. } => "CertificateRefused",
         CallError::Unexpected { .. } => "Unexpected",
         CallError::GateUnavailable { .. } => "GateUnavailable",
     }

@@ -135,8 +135,7 @@ mod tests {
         let begun: Vec<_> = held.iter().map(|(number, _)| *number).collect();
         assert_eq!(begun, [3, 4, 5], "one slot for all, two for people");
         // A slot for people that becomes free is none for background work.
-        held.remove(1);
-        held.remove(1);
+        held.truncate(1);
         let (delivery, _urgent) = hand.next(&slots).expect("the last urgent one");
         assert_eq!(number(&delivery), 6);
         assert!(hand.next(&slots).is_none());

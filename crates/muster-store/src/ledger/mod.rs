@@ -11,7 +11,7 @@ mod newer;
 pub(crate) mod row;
 mod sweep;
 
-pub use claim::{CRASH_LIMIT_CLASS, CRASHED_CLASS, INCONSISTENT_CLASS};
+pub use claim::{CRASH_LIMIT_CLASS, CRASHED_CLASS, Claim, INCONSISTENT_CLASS};
 pub use control::{JobControlError, JobDeed};
 #[cfg(test)]
 pub(crate) use dispatch::due_statement;
