@@ -5,18 +5,20 @@ use muster_domain::backoff::Schedule;
 use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
 use muster_store::StoreError;
-use muster_store::dead_letters::NewDeadLetter;
-use muster_store::ledger::{ClaimedJob, Finish, Finished};
+use muster_store::dead_letters::{NewDeadLetter, UNREADABLE_TICKET_CLASS};
+use muster_store::ledger::{Claim, ClaimedJob, Finish, Finished};
 use tokio::time::Instant;
 
 /// Claims the jobs of tickets; `None` where the database stayed away.
 pub(super) async fn claim(shared: &Shared, tickets: &[(Ticket, bool)]) -> Option<Vec<ClaimedJob>> {
     let began = Instant::now();
     let mut attempt = 0;
+    // The same one at every attempt: where only the answer was lost, what it took is found again.
+    let claim = Claim::of(tickets);
     loop {
         attempt += 1;
         let ledger = shared.context.store.ledger();
-        match ledger.claim(tickets, &shared.context.owner, shared.settings.lease).await {
+        match ledger.claim_as(&claim, &shared.context.owner, shared.settings.lease).await {
             Ok(jobs) => return Some(jobs),
             Err(error) => {
                 tracing::warn!(role = %shared.role, attempt, error = %error, "jobs cannot be claimed now");

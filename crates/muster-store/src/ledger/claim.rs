@@ -24,7 +24,21 @@ const CRASHED_ERROR: &str = "its worker vanished while it had the job";
 /// Class of the failure of a job whose row is not understood.
 pub const INCONSISTENT_CLASS: &str = "inconsistent";
 
+/// A claim of a group of tickets, with the tokens that its leases will have.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    asked: BTreeMap<JobId, Asked>,
+}
+
+impl Claim {
+    /// A claim with fresh tokens: one for each time that tickets come.
+    pub fn of(tickets: &[(Ticket, bool)]) -> Self {
+        Self { asked: asked(tickets) }
+    }
+}
+
 /// What a group of tickets asks for, one entry a job.
+#[derive(Clone, Debug)]
 struct Asked {
     sequence: i64,
     redelivered: bool,
@@ -45,13 +59,27 @@ impl Ledger {
         owner: &str,
         lease: Duration,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
-        if tickets.is_empty() {
+        self.claim_as(&Claim::of(tickets), owner, lease).await
+    }
+
+    /// The same for a claim that may be asked for again, where its answer was lost: what it took before is still its
+    /// own, and is no crash.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: ask again with the same claim.
+    pub async fn claim_as(
+        &self,
+        claim: &Claim,
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        let asked = &claim.asked;
+        if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let asked = &asked(tickets);
         let crash_limit = i64::from(self.store.inner.crash_limit);
         self.store
-            .transaction(|session| async move { claim(&session, asked, owner, lease, crash_limit).await })
+            .transaction(|session| async move { take(&session, asked, owner, lease, crash_limit).await })
             .await
     }
 }
@@ -73,7 +101,7 @@ fn asked(tickets: &[(Ticket, bool)]) -> BTreeMap<JobId, Asked> {
     asked
 }
 
-async fn claim(
+async fn take(
     session: &Session,
     asked: &BTreeMap<JobId, Asked>,
     owner: &str,
@@ -109,12 +137,13 @@ async fn claim(
 
 /// Statement (3) of the design, for many tickets, with the take-over.
 fn claim_statement(given: &str) -> String {
-    let crashes = "job.state = 'running'";
-    let dies = "job.state = 'running' AND job.crash_count + 1 >= $3";
+    let again = "job.lease_token IS NOT DISTINCT FROM given.column4";
+    let crashes = &format!("job.state = 'running' AND NOT ({again})");
+    let dies = &format!("{crashes} AND job.crash_count + 1 >= $3");
     format!(
         "UPDATE job SET
             state = CASE WHEN {dies} THEN 'dead' ELSE 'running' END,
-            attempt = attempt + CASE WHEN {crashes} THEN 0 ELSE 1 END,
+            attempt = attempt + CASE WHEN job.state = 'running' THEN 0 ELSE 1 END,
             crash_count = crash_count + CASE WHEN {crashes} THEN 1 ELSE 0 END,
             lease_token = CASE WHEN {dies} THEN NULL ELSE given.column4 END,
             lease_until_ms = CASE WHEN {dies} THEN NULL ELSE {{now}} + $2 END,
@@ -128,7 +157,7 @@ fn claim_statement(given: &str) -> String {
             updated_at_ms = {{now}}
         FROM {given}
         WHERE job.id = given.column1 AND job.dispatch_sequence = given.column2
-            AND (job.state = 'dispatched' OR (job.state = 'running' AND given.column3))
+            AND (job.state = 'dispatched' OR (job.state = 'running' AND (given.column3 OR {again})))
         RETURNING {CLAIMED_COLUMNS}"
     )
 }
