@@ -1,1 +1,0 @@
-//! A database that stops, refuses, fails over or lies about the time.
