@@ -18,6 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 pub struct LocalWorker {
     shutdown: Shutdown,
     transport: Arc<dyn TicketTransport>,
+    metrics: Metrics,
 }
 
 impl LocalWorker {
@@ -27,6 +28,18 @@ impl LocalWorker {
         transport: &Arc<dyn TicketTransport>,
         role: Role,
         slots: usize,
+        handlers: Vec<Arc<dyn Handler>>,
+    ) -> Self {
+        let settings = RunnerSettings { slots, lease: LONG, slice: LONG, overrun: LONG, hold: LONG };
+        Self::start_with(store, transport, role, settings, handlers)
+    }
+
+    /// The same, with leases and slices of other lengths.
+    pub fn start_with(
+        store: &Store,
+        transport: &Arc<dyn TicketTransport>,
+        role: Role,
+        settings: RunnerSettings,
         handlers: Vec<Arc<dyn Handler>>,
     ) -> Self {
         let metrics = Metrics::new().expect("fresh instruments");
@@ -43,14 +56,18 @@ impl LocalWorker {
         let context = RunnerContext {
             store: store.clone(),
             transport: Arc::clone(transport),
-            metrics,
+            metrics: metrics.clone(),
             shutdown: shutdown.clone(),
             work_was_made,
             owner: "test".to_owned(),
         };
-        let settings = RunnerSettings { slots, lease: LONG, slice: LONG, overrun: LONG, hold: LONG };
         Runner::new(context, settings, role, handlers).start();
-        Self { shutdown, transport: Arc::clone(transport) }
+        Self { shutdown, transport: Arc::clone(transport), metrics }
+    }
+
+    /// What the worker counted under a name, over all labels.
+    pub fn counted(&self, name: &str) -> f64 {
+        total(&self.metrics.render().expect("render the metrics"), name)
     }
 
     /// Drains and closes the transport.
@@ -59,4 +76,11 @@ impl LocalWorker {
         self.shutdown.drained().await;
         self.transport.close().await;
     }
+}
+
+/// The sum of all series of a name in Prometheus' text form.
+pub fn total(metrics: &str, name: &str) -> f64 {
+    let series = metrics.lines().filter_map(|line| line.strip_prefix(name));
+    let of_name = series.filter(|rest| rest.starts_with(['{', ' ']));
+    of_name.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

@@ -11,11 +11,12 @@ use muster_discovery::DiscoverySettings;
 use muster_domain::budget::BudgetSettings;
 use muster_domain::connector::{Connector, OrganizationsChoice};
 use muster_domain::credential::CredentialKind;
-use muster_domain::job::{JobKind, JobSubject};
+use muster_domain::job::{JobKind, JobSubject, Role};
 use muster_domain::read::Read;
 use muster_domain::{ConnectorId, OrganizationName, ProjectId, SystemClock, TenantId};
 use muster_messages::request::OnboardingRequested;
 use muster_queue::{InProcessTransport, TicketTransport};
+use muster_runtime::runner::RunnerSettings;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice, Then};
 use muster_store::assessments::AssessmentFilter;
 use muster_store::changes::Changes;
@@ -43,6 +44,7 @@ pub struct Workbench {
     /// The embedded database.
     pub store: Store,
     handlers: Vec<Arc<dyn Handler>>,
+    options: StoreOptions,
     _database: TestDatabase,
 }
 
@@ -69,12 +71,12 @@ impl Workbench {
         let database = TestDatabase::sqlite();
         let mut options = StoreOptions::new(database.url());
         options.encryption = Some(KeyRing::new(&KeyRing::generate_key(), &[]).expect("a key"));
-        let store = Store::connect(options).await.expect("connect");
+        let store = Store::connect(options.clone()).await.expect("connect");
         store.migrate().await.expect("migrate");
         let gate = Arc::new(store.budget(BudgetSettings::default()));
         let base = Hosts::Override(simulator.base_url().to_owned());
-        let options = ClientOptions { base, ..ClientOptions::default() };
-        let client = AzureDevOps::new(options, gate, Arc::new(SystemClock)).expect("a client");
+        let client_options = ClientOptions { base, ..ClientOptions::default() };
+        let client = AzureDevOps::new(client_options, gate, Arc::new(SystemClock)).expect("a client");
         let settings =
             DiscoverySettings { sync_every: LONG, rule_reads: muster_rules::required_reads(), switched_off };
         let mut handlers = muster_discovery::handlers(client.clone(), settings);
@@ -82,7 +84,33 @@ impl Workbench {
             SyncSettings { rule_reads: muster_rules::required_reads(), catalogue: muster_rules::revision() };
         handlers.extend(muster_sync::handlers(client, &settings));
         handlers.extend(muster_refresh::handlers());
-        Self { simulator, store, handlers, _database: database }
+        Self { simulator, store, handlers, options, _database: database }
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> &str {
+        &self.options.url
+    }
+
+    /// Another store on the same database, with other options: another process.
+    pub async fn another_store(&self, change: impl FnOnce(&mut StoreOptions)) -> Store {
+        let mut options = self.options.clone();
+        change(&mut options);
+        Store::connect(options).await.expect("connect")
+    }
+
+    /// Starts a worker of every role on one of the stores, each with a dispatcher of its own.
+    pub fn start_workers(
+        &self,
+        store: &Store,
+        transport: &Arc<dyn TicketTransport>,
+        settings: RunnerSettings,
+    ) -> Vec<LocalWorker> {
+        let start = |role: Role| {
+            let of_role = self.handlers.iter().filter(|handler| handler.kind().role() == role);
+            LocalWorker::start_with(store, transport, role, settings, of_role.cloned().collect())
+        };
+        Role::ALL.into_iter().map(start).collect()
     }
 
     /// Connects organizations with a token of the simulator.
@@ -164,12 +192,8 @@ impl Workbench {
     /// process does that holds everything; fails the test where one ends dead.
     pub async fn run_workers(&self, slots: usize, deadline: Duration) {
         let transport: Arc<dyn TicketTransport> = InProcessTransport::new();
-        let mut workers = Vec::new();
-        for role in muster_domain::job::Role::ALL {
-            let of_role = self.handlers.iter().filter(|handler| handler.kind().role() == role);
-            let handlers = of_role.cloned().collect();
-            workers.push(LocalWorker::start(&self.store, &transport, role, slots, handlers));
-        }
+        let settings = RunnerSettings { slots, lease: LONG, slice: LONG, overrun: LONG, hold: LONG };
+        let workers = self.start_workers(&self.store, &transport, settings);
         wait_until("nothing is left to do", deadline, async || {
             self.store.ledger().is_idle().await.expect("ask the ledger")
         })
@@ -215,7 +239,7 @@ impl Workbench {
 
     /// Claims the next due job of any role.
     async fn next(&self) -> Option<ClaimedJob> {
-        for role in muster_domain::job::Role::ALL {
+        for role in Role::ALL {
             let tickets = self.store.ledger().dispatch(role, MANY, 1).await.expect("dispatch");
             let tickets: Vec<_> = tickets.into_iter().map(|traced| (traced.ticket, false)).collect();
             let claimed = self.store.ledger().claim(&tickets, "test", LONG).await.expect("claim");
