@@ -118,10 +118,9 @@ pub(super) async fn keep_unreadable(shared: &Shared, body: Vec<u8>, error: &Unre
         origin: format!("muster.v1.{}", shared.role),
         routing_key: Some(shared.role.as_str().to_owned()),
         raw: body,
-        headers: serde_json::Value::Null,
-        reason_class: "unreadable_ticket".to_owned(),
+        reason_class: UNREADABLE_TICKET_CLASS.to_owned(),
         reason: error.to_string(),
-        job_id: None,
+        ..NewDeadLetter::default()
     };
     match shared.context.store.dead_letters().put(&letter).await {
         Ok(_) => true,
