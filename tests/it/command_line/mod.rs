@@ -1,6 +1,7 @@
 //! The command line as people and scripts use it: the real binary against an embedded store and a simulator. Every
 //! command succeeds once and fails once, with the exit code that is promised.
 
+mod dead_letter;
 mod machine;
 
 use machine::{DEADLINE, Machine, PLACE, array, number, text};
