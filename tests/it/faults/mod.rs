@@ -18,3 +18,5 @@ mod database;
 mod ingress;
 /// Start, drain, stop, and two versions side by side.
 mod lifecycle;
+/// What must not be told, looked for everywhere.
+mod secrets;
