@@ -1,24 +1,21 @@
 //! `POST /events`: requests as CloudEvents.
 
-use crate::errors::error;
+use crate::http::errors::ApiError;
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use muster_messages::event::EVENT_BYTES_MAX;
+use muster_messages::fact::RequestRejected;
 use muster_runtime::ingress::{Accepted, Incoming, Ingress, Refused};
 use serde_json::json;
 
 /// Takes one request. `202` with what became of it; a duplicate is a success.
 pub(crate) async fn publish(State(ingress): State<Ingress>, headers: HeaderMap, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, EVENT_BYTES_MAX).await else {
-        return error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "EventTooLarge",
-            "body",
-            &format!("an event may have {EVENT_BYTES_MAX} bytes; send ids, not data"),
-        );
+    let Some(body) = beginning(body).await else {
+        return ApiError::invalid("body", "the body ends before its end; send it again").into_response();
     };
     let headers = headers
         .iter()
@@ -28,7 +25,7 @@ pub(crate) async fn publish(State(ingress): State<Ingress>, headers: HeaderMap, 
     let incoming = Incoming {
         content_type: content_type.map(|(_, value)| value.clone()),
         headers,
-        body: body.to_vec(),
+        body,
         publisher: None,
         origin: "POST /events",
     };
@@ -39,31 +36,45 @@ pub(crate) async fn publish(State(ingress): State<Ingress>, headers: HeaderMap, 
     }
 }
 
+/// A body, or the beginning of one that is too large: ingress refuses it by its size, and keeps that.
+async fn beginning(body: Body) -> Option<Vec<u8>> {
+    let mut parts = body.into_data_stream();
+    let mut beginning = Vec::new();
+    while beginning.len() <= EVENT_BYTES_MAX {
+        match parts.next().await {
+            Some(part) => beginning.extend_from_slice(&part.ok()?),
+            None => break,
+        }
+    }
+    Some(beginning)
+}
+
 fn accepted(result: &str, source: &str, id: &str) -> Response {
     (StatusCode::ACCEPTED, Json(json!({ "result": result, "source": source, "id": id }))).into_response()
 }
 
 fn refusal(refused: &Refused) -> Response {
-    match refused {
-        Refused::TooLarge(rejection) => rejected(StatusCode::PAYLOAD_TOO_LARGE, "EventTooLarge", rejection),
-        Refused::UnsupportedContentType(rejection) => {
-            rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedContentType", rejection)
+    let error = match refused {
+        Refused::TooLarge(rejection) => {
+            ApiError { target: target(rejection), ..ApiError::too_large("EventTooLarge", words(rejection)) }
         }
-        Refused::Invalid(rejection) => rejected(StatusCode::BAD_REQUEST, "InvalidRequest", rejection),
-        Refused::Conflict(rejection) => rejected(StatusCode::CONFLICT, "Conflict", rejection),
+        Refused::UnsupportedContentType(rejection) => {
+            ApiError { target: target(rejection), ..ApiError::unsupported(words(rejection)) }
+        }
+        Refused::Invalid(rejection) => ApiError::invalid(target(rejection), words(rejection)),
+        Refused::Conflict(rejection) => ApiError::conflict(target(rejection), words(rejection)),
         Refused::Unavailable(message) => {
             tracing::warn!(error = message, "a request cannot be taken now");
-            error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Unavailable",
-                "",
-                "the request cannot be taken now; send it again",
-            )
+            ApiError::unavailable("the request cannot be taken now; send it again")
         }
-    }
+    };
+    error.into_response()
 }
 
-fn rejected(status: StatusCode, code: &str, rejection: &muster_messages::fact::RequestRejected) -> Response {
-    let message = format!("{}; {}", rejection.reason, rejection.remedy);
-    error(status, code, rejection.field.as_deref().unwrap_or_default(), &message)
+fn target(rejection: &RequestRejected) -> String {
+    rejection.field.clone().unwrap_or_default()
+}
+
+fn words(rejection: &RequestRejected) -> String {
+    format!("{}; {}", rejection.reason, rejection.remedy)
 }

@@ -3,7 +3,7 @@
 use crate::cli::Global;
 use crate::exit::Failed;
 use crate::fleet;
-use crate::process::{Needs, Process, cannot_listen};
+use crate::process::{Needs, Process, budget_settings, cannot_listen};
 use muster_runtime::serving::serve;
 use muster_store::Durability;
 use std::net::SocketAddr;
@@ -16,8 +16,13 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failed> {
 
 /// Serves API and probes at the configured address.
 pub(crate) async fn start(process: &Process) -> Result<SocketAddr, Failed> {
-    let router = muster_api::router(fleet::ingress(process)).merge(process.probes().router());
-    serve("api", process.configuration.listen, muster_api::only_local(router), &process.shutdown)
+    let api = muster_api::Api::new(
+        fleet::ingress(process),
+        budget_settings(&process.configuration),
+        process.shutdown.clone(),
+    );
+    let router = muster_api::served(muster_api::router(api).merge(process.probes().router()));
+    serve("api", process.configuration.listen, router, &process.shutdown)
         .await
         .map_err(|error| cannot_listen("MUSTER_LISTEN", &error))
 }

@@ -1,12 +1,13 @@
 //! `muster job retry` and `muster job cancel`.
 
-use super::list::Shown;
+use super::list::holds;
 use super::show::no_job;
 use crate::cli::Global;
 use crate::exit::Failed;
 use crate::output::{Format, note, print_rows};
 use crate::session::Session;
 use clap::Args;
+use muster_api::views::job::JobEntry;
 use muster_domain::JobId;
 use muster_domain::job::JobState;
 use muster_store::ledger::{JobControlError, JobDeed};
@@ -48,7 +49,7 @@ impl Control {
                     Ok(view) => {
                         let detail = json!({ "reason": self.reason, "state": view.state });
                         session.note(action(deed), &job.to_string(), detail).await;
-                        changed.push(Shown::from(view));
+                        changed.push(JobEntry::of(view, &holds(session).await?));
                     }
                     Err(error) => failures.push(refusal(error)),
                 }

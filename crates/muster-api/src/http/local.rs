@@ -1,27 +1,19 @@
 //! Only local callers, as long as there is no sign-in.
 
-use crate::errors::error;
-use axum::Router;
+use super::errors::ApiError;
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use std::net::IpAddr;
 
 /// Refuses whoever comes by a name that is not this machine's loopback: DNS rebinding and other people's pages.
-pub fn only_local(router: Router) -> Router {
-    router.layer(from_fn(refuse_foreign))
-}
-
-async fn refuse_foreign(request: Request, next: Next) -> Response {
-    if let Some(problem) = foreign(request.headers()) {
-        return error(
-            StatusCode::FORBIDDEN,
-            "ForeignOrigin",
-            problem,
-            "call http://127.0.0.1 or http://localhost directly; without sign-in nobody else is answered",
-        );
+pub(crate) async fn refuse_foreign(request: Request, next: Next) -> Response {
+    if let Some(header) = foreign(request.headers()) {
+        let message =
+            "call http://127.0.0.1 or http://localhost directly; without sign-in nobody else is answered";
+        return ApiError::foreign(header, message).into_response();
     }
     next.run(request).await
 }
