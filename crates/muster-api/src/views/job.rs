@@ -113,6 +113,10 @@ pub struct JobDocument {
     pub lease_until: Option<DateTime<Utc>>,
     /// It was asked for once more while it ran.
     pub runs_again: bool,
+    /// Failures since it was asked for, or retried by a person.
+    pub failure_count: u32,
+    /// The first of them.
+    pub first_error: Option<String>,
     /// Where in a trace it was asked for (W3C).
     pub traceparent: Option<String>,
     /// What belongs to that.
@@ -136,6 +140,8 @@ impl JobDocument {
             dispatched_at: detail.dispatched_at,
             lease_until: detail.lease_until,
             runs_again: detail.runs_again,
+            failure_count: detail.failure_count,
+            first_error: detail.first_error,
             traceparent: detail.trace.as_ref().map(|trace| trace.traceparent.clone()),
             tracestate: detail.trace.and_then(|trace| trace.tracestate),
         }

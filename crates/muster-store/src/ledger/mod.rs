@@ -255,6 +255,10 @@ pub struct JobDetail {
     pub lease_until: Option<DateTime<Utc>>,
     /// It was asked for once more while it ran.
     pub runs_again: bool,
+    /// Failures since it was asked for, or retried by a person.
+    pub failure_count: u32,
+    /// The first of them.
+    pub first_error: Option<String>,
     /// Where in a trace it was asked for.
     pub trace: Option<TraceContext>,
 }

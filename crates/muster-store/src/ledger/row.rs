@@ -18,7 +18,7 @@ pub(super) const VIEW_COLUMNS: &str = "j.id, j.kind, j.connector_id, j.organizat
      j.created_at_ms, j.updated_at_ms, j.finished_at_ms";
 
 /// Columns that [`detail`] reads beside those of [`view`].
-pub(super) const DETAIL_COLUMNS: &str = "j.progress, j.dispatch_sequence, j.dispatched_at_ms, j.lease_until_ms, j.rerun, j.traceparent, j.tracestate";
+pub(super) const DETAIL_COLUMNS: &str = "j.progress, j.dispatch_sequence, j.dispatched_at_ms, j.lease_until_ms, j.rerun, j.failure_count, j.first_error, j.traceparent, j.tracestate";
 
 pub(super) fn subject(row: &Row) -> Result<JobSubject, StoreError> {
     Ok(JobSubject {
@@ -89,6 +89,8 @@ pub(super) fn detail(row: &Row) -> Result<JobDetail, StoreError> {
         dispatched_at: row.optional_time("dispatched_at_ms")?,
         lease_until: row.optional_time("lease_until_ms")?,
         runs_again: row.get("rerun")?,
+        failure_count: row.count("failure_count")?,
+        first_error: row.get("first_error")?,
         trace: trace(row)?,
     })
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 #[derive(Debug, Args)]
-pub(super) struct Discard {
+pub(crate) struct Discard {
     /// Ids of the letters, as `muster dead-letter list` shows them.
     #[arg(value_name = "ID", required_unless_present = "all_matching", conflicts_with = "all_matching")]
     ids: Vec<Uuid>,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(crate) struct List {
     /// What became of them.
     #[arg(long, value_enum, value_name = "STATUS", default_value_t, ignore_case = true)]
     status: Which,
@@ -88,7 +88,7 @@ impl List {
 /// A dead letter as it is listed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     pub(super) id: Uuid,
     pub(super) seen_at: DateTime<Utc>,
     pub(super) status: LetterStatus,

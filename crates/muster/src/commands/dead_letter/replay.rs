@@ -18,7 +18,7 @@ use std::num::NonZeroU32;
 use uuid::Uuid;
 
 #[derive(Debug, Args)]
-pub(super) struct Replay {
+pub(crate) struct Replay {
     /// Ids of the letters, as `muster dead-letter list` shows them.
     #[arg(value_name = "ID", conflicts_with = "all")]
     ids: Vec<Uuid>,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(crate) struct Show {
     /// Id of the dead letter.
     id: Uuid,
 }

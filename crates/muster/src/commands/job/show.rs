@@ -60,6 +60,8 @@ fn fields(document: &JobDocument) -> Fields {
         .add("crashes", job.crash_count)
         .add("waits", document.wait_count)
         .add("priority", document.priority)
+        .add("failures", document.failure_count)
+        .add("first error", or_dash(document.first_error.as_ref()))
         .add("last error", or_dash(job.last_error.as_ref()))
         .add("kind of error", or_dash(job.last_error_class.as_ref()))
         .add("note", or_dash(document.note.as_ref()))
