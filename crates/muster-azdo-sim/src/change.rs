@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{self, InputError};
 use crate::world::{
-    Changes, ForkIntent, LibraryResource, Presence, ResourceKind, ReviewerIntent, Secrets, View,
+    Changes, ForkIntent, LibraryResource, Organization, Presence, ResourceKind, ReviewerIntent, Secrets, View,
 };
 
 /// One change. Which fields it needs depends on its kind.
@@ -131,6 +131,12 @@ pub enum ChangeKind {
     StopOrganization,
     /// Starts a stopped organization.
     StartOrganization,
+    /// Gives an organization another name; its id stays.
+    RenameOrganization,
+    /// Deletes an organization: nothing answers under its name, and its id is known no more.
+    DeleteOrganization,
+    /// Brings a deleted organization back.
+    RestoreOrganization,
 }
 
 impl Change {
@@ -143,7 +149,8 @@ impl Change {
                       closeVariableGroup, openSecureFile, closeSecureFile, addVariableGroup, addSecureFile and \
                       setForks take organization and project; some also name, intent, target, branch, connection, \
                       variableGroup, secureFile, pipeline, forks or hasSecrets; revokePat and restorePat take pat, \
-                      disallowOauth, allowOauth, stopOrganization and startOrganization take organization";
+                      disallowOauth, allowOauth, stopOrganization, startOrganization, renameOrganization (and name), \
+                      deleteOrganization and restoreOrganization take organization";
         input::read(body, remedy)
     }
 
@@ -207,6 +214,19 @@ impl Change {
             }
             ChangeKind::StartOrganization => {
                 changes.stopped_organizations.remove(&self.find_organization(view)?);
+            }
+            ChangeKind::RenameOrganization => {
+                let index = self.find_organization(view)?;
+                let others = view.organizations().filter(|(other, _)| *other != index);
+                let name = self.free_name(others.map(|(_, other)| other.name.clone()))?;
+                let renamed = Organization { name, ..view.organization(index).clone() };
+                changes.renamed_organizations.insert(index, renamed);
+            }
+            ChangeKind::DeleteOrganization => {
+                changes.deleted_organizations.insert(self.find_organization(view)?);
+            }
+            ChangeKind::RestoreOrganization => {
+                changes.deleted_organizations.remove(&self.find_deleted_organization(view)?);
             }
         }
         Ok(changes)

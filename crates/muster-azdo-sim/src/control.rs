@@ -39,8 +39,8 @@ pub(crate) fn router(state: Arc<SimulatorState>) -> Router {
 }
 
 async fn health(State(state): State<Arc<SimulatorState>>) -> Json<Value> {
-    let names: Vec<&str> =
-        state.world.organizations.iter().map(|organization| organization.name.as_str()).collect();
+    let view = state.view();
+    let names: Vec<&str> = view.organizations().map(|(_, organization)| organization.name.as_str()).collect();
     let projects = state.world.projects.len();
     let repositories: usize = state.world.projects.iter().map(|project| project.repositories).sum();
     Json(json!({
@@ -69,7 +69,7 @@ async fn truths(State(state): State<Arc<SimulatorState>>, uri: Uri) -> Result<Re
     let Some((_, name)) = query.iter().find(|(key, _)| key == "organization") else {
         return Ok(json_body(json_stream(truth::of_world(&view), Frame::Bare)));
     };
-    let organization = view.world.find_organization(name).ok_or_else(|| {
+    let organization = view.find_organization(name).ok_or_else(|| {
         InputError::new("organization", format!("there is no {name}"), "take one of GET /_sim/health")
     })?;
     Ok(json_body(json_stream(truth::of_organization(&view, organization), Frame::Bare)))

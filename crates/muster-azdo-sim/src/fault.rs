@@ -63,7 +63,25 @@ pub struct FaultAction {
     /// Cuts the connection in the middle of the body.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop_connection: bool,
+    /// Sends half of the body and then nothing any more, while the connection stays open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stall: bool,
+    /// Ends the body in the middle, as if it were whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncate: bool,
+    /// Answers with an empty list in which so many MiB of spaces stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding_mebibytes: Option<u32>,
+    /// Sends the padding compressed: a few hundred bytes for each MiB.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gzip: bool,
+    /// Says with every answer that the listing goes on, each time with another token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub endless: bool,
 }
+
+/// More padding than any limit that it is to break.
+const MOST_PADDING_MEBIBYTES: u32 = 1024;
 
 /// Refusals of the real service, whole: status, headers and body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +113,8 @@ impl Fault {
     pub(crate) fn read(body: &[u8]) -> Result<Self, InputError> {
         let remedy = format!(
             "send {{\"match\":{{\"route\",\"organization\",\"nth\"}},\"action\":{{\"status\",\"delayMs\",\"body\",\
-             \"answer\",\"quirks\",\"headers\",\"dropConnection\"}},\"times\"}}; routes: {}",
+             \"answer\",\"quirks\",\"headers\",\"dropConnection\",\"stall\",\"truncate\",\"paddingMebibytes\",\"gzip\",\
+             \"endless\"}},\"times\"}}; routes: {}",
             Route::names()
         );
         input::read(body, &remedy)
@@ -108,7 +127,8 @@ impl Fault {
         }
         let does_nothing = *action == FaultAction::default();
         if does_nothing {
-            let remedy = "give status, delayMs, body, answer, quirks, headers or dropConnection";
+            let remedy = "give status, delayMs, body, answer, quirks, headers, dropConnection, stall, truncate, \
+                          paddingMebibytes or endless";
             return Err(InputError::new("action", "it does nothing", remedy));
         }
         if self.times == 0 {
@@ -120,6 +140,14 @@ impl Fault {
                 "requests are counted from 1",
                 "give 1 for the next request",
             ));
+        }
+        if action.padding_mebibytes.is_some_and(|padding| !(1..=MOST_PADDING_MEBIBYTES).contains(&padding)) {
+            let remedy = "give 1 to 1024";
+            return Err(InputError::new("action.paddingMebibytes", "nobody could send so much", remedy));
+        }
+        if action.gzip && action.padding_mebibytes.is_none() {
+            let remedy = "give paddingMebibytes, too";
+            return Err(InputError::new("action.gzip", "only padding is compressed", remedy));
         }
         if action.answer.is_some() && (action.status.is_some() || action.body.is_some()) {
             let remedy = "give an answer, or a status and a body";
@@ -231,6 +259,8 @@ mod tests {
         assert_eq!(field(json!({"action": {}})), "action");
         assert_eq!(field(json!({"action": {"answer": "signInPage", "status": 200}})), "action.answer");
         assert_eq!(field(json!({"action": {"quirks": ["bom"]}})), "action.quirks[0]");
+        assert_eq!(field(json!({"action": {"gzip": true}})), "action.gzip");
+        assert_eq!(field(json!({"action": {"paddingMebibytes": 0}})), "action.paddingMebibytes");
         assert_eq!(field(json!({"action": {"status": 500}, "times": 0})), "times");
         assert_eq!(field(json!({"match": {"nth": 0}, "action": {"status": 500}})), "match.nth");
         assert_eq!(field(json!({"action": {"headers": {"a b": "c"}}})), "action.headers.a b");

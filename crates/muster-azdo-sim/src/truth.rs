@@ -151,9 +151,8 @@ pub(crate) fn of_organization(
 /// Everything that is true, lazily.
 pub(crate) fn of_world(view: &View) -> impl Iterator<Item = Truth> + Send + use<> {
     let view = view.clone();
-    (0..view.world.organizations.len())
-        .map(OrganizationIndex)
-        .flat_map(move |index| of_organization(&view, index))
+    let organizations: Vec<_> = view.organizations().map(|(index, _)| index).collect();
+    organizations.into_iter().flat_map(move |index| of_organization(&view, index))
 }
 
 fn of_project(view: &View, index: ProjectIndex) -> impl Iterator<Item = Truth> + Send + use<> {
@@ -161,7 +160,8 @@ fn of_project(view: &View, index: ProjectIndex) -> impl Iterator<Item = Truth> +
     // A hidden project or repository is still there, and what is true of it stays true.
     let is_there = |presence: Presence| matches!(presence, Presence::Listed | Presence::Hidden);
     let exists = is_there(project.presence);
-    let about = Arc::new(About { organization: view.world.organization_of(index).name.clone(), project });
+    let about =
+        Arc::new(About { organization: view.organization(project.organization).name.clone(), project });
     let of_repositories = {
         let (about, all) = (Arc::clone(&about), view.all_repositories(index));
         all.filter(move |one| is_there(one.presence)).flat_map(move |one| about.repository(&one))

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::http::Call;
 use crate::http::refusal::Refusal;
 use crate::identity::IdentityKind;
-use crate::world::OrganizationIndex;
 
 pub(crate) fn connection_data(call: &Call<'_>) -> Result<Response, Refusal> {
     let (_, organization) = call.organization()?;
@@ -72,10 +71,8 @@ pub(crate) fn accounts(call: &Call<'_>) -> Result<Response, Refusal> {
     }
     let accounts: Vec<Value> = call
         .view
-        .world
-        .organizations
-        .iter()
-        .map(|organization| {
+        .organizations()
+        .map(|(_, organization)| {
             json!({
                 "accountId": organization.id,
                 "accountUri": format!("{}/", call.organization_url(organization)),
@@ -90,12 +87,10 @@ pub(crate) fn accounts(call: &Call<'_>) -> Result<Response, Refusal> {
 /// The undocumented list of all organizations of a tenant: text, not JSON.
 pub(crate) fn enterprise_catalog(call: &Call<'_>) -> Result<Response, Refusal> {
     let tenant = call.query.get("tenantId").unwrap_or_default();
-    let world = &call.view.world;
     let id = Uuid::parse_str(tenant).ok().filter(|id| call.state.tenants().contains(id));
     let id = id.ok_or_else(|| Refusal::InvalidParameter { name: "tenantId", value: tenant.to_owned() })?;
     let owner = &call.state.identities[0].principal_name;
-    let all = world.organizations.iter().enumerate();
-    let of_tenant = all.filter(|(index, _)| call.state.tenant_of(OrganizationIndex(*index)) == id);
+    let of_tenant = call.view.organizations().filter(|(index, _)| call.state.tenant_of(*index) == id);
     let rows = of_tenant.map(|(_, organization)| {
         let url = call.organization_url(organization);
         format!("{}, {}, {url}/, {owner}, , \r\n", organization.id, organization.name)

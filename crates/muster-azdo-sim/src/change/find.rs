@@ -10,9 +10,18 @@ impl Change {
     pub(super) fn find_organization(&self, view: &View) -> Result<OrganizationIndex, InputError> {
         let name = self.organization.as_deref();
         let name = name.ok_or_else(|| InputError::missing("organization", "the name of an organization"))?;
-        let found = view.world.find_organization(name);
+        let found = view.find_organization(name);
         found.ok_or_else(|| {
             InputError::new("organization", format!("there is no {name}"), "see GET /_sim/health")
+        })
+    }
+
+    pub(super) fn find_deleted_organization(&self, view: &View) -> Result<OrganizationIndex, InputError> {
+        let name = self.organization.as_deref().unwrap_or_default();
+        let mut deleted = view.changes.deleted_organizations.iter().copied();
+        let found = deleted.find(|index| view.organization(*index).name.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| {
+            InputError::new("organization", format!("no deleted one is called {name}"), "delete it first")
         })
     }
 

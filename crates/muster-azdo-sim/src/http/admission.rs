@@ -33,11 +33,11 @@ impl Admission {
     ) -> Result<Self, (Refusal, Option<OrganizationIndex>)> {
         let mut organization = None;
         if let Some(name) = &target.organization {
-            let found = view.world.find_organization(name);
+            let found = view.find_organization(name);
             let index = found.ok_or_else(|| (Refusal::UnknownOrganization { name: name.clone() }, None))?;
             organization = Some(index);
             if view.changes.stopped_organizations.contains(&index) {
-                let name = view.world.organization(index).name.clone();
+                let name = view.organization(index).name.clone();
                 return Err((Refusal::OrganizationStopped { name }, organization));
             }
         }
@@ -97,7 +97,7 @@ impl Admission {
     }
 
     fn fail(&self, state: &SimulatorState, view: &View, fault: &FaultAction) -> Response {
-        let organization = self.organization.map(|index| view.world.organization(index).name.as_str());
+        let organization = self.organization.map(|index| view.organization(index).name.as_str());
         faulty::answer(fault, &view.world, organization, state.identities[self.caller.identity.0].id)
     }
 

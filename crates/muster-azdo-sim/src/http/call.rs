@@ -33,7 +33,7 @@ impl Call<'_> {
     pub(crate) fn organization(&self) -> Result<(OrganizationIndex, &Organization), Refusal> {
         let missing = || Refusal::UnknownOrganization { name: String::new() };
         let index = self.organization.ok_or_else(missing)?;
-        Ok((index, self.view.world.organization(index)))
+        Ok((index, self.view.organization(index)))
     }
 
     /// The project. Every path of the routes that ask has one.

@@ -3,6 +3,7 @@
 mod admission;
 mod call;
 mod faulty;
+mod padding;
 pub(crate) mod path;
 mod query;
 mod quirks;
@@ -51,7 +52,7 @@ pub(crate) async fn answer(State(state): State<Arc<SimulatorState>>, request: Re
 
 async fn answer_read(state: &SimulatorState, asked: &Asked) -> Response {
     let Parts { method, uri, headers, .. } = &asked.parts;
-    if let Some((mut response, organization)) = locations::answer(state, method, uri.path(), headers) {
+    if let Some((mut response, organization)) = locations::answer(state, method, uri, headers) {
         wait(state.options.latency).await;
         let tenant = organization.map(|organization| state.tenant_of(organization));
         add_headers(state, tenant, headers, None, response.headers_mut());

@@ -4,7 +4,7 @@
 mod areas;
 mod table;
 
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -66,10 +66,10 @@ impl Lookup {
 pub(crate) fn answer(
     state: &SimulatorState,
     method: &Method,
-    path: &str,
+    uri: &Uri,
     asked: &HeaderMap,
 ) -> Option<(Response, Option<OrganizationIndex>)> {
-    let (lookup, segment) = Lookup::read(method, path)?;
+    let (lookup, segment) = Lookup::read(method, uri.path())?;
     state.count_request(match lookup {
         Lookup::Locations { .. } => OPTIONS,
         Lookup::Areas { .. } => RESOURCE_AREAS,
@@ -79,6 +79,13 @@ pub(crate) fn answer(
         Ok(organization) => organization,
         Err(refusal) => return Some((refusal.into_response(), None)),
     };
+    let organization = match (organization, host_id(uri)) {
+        (None, Some(id)) => match of_id(&view, &id) {
+            Some(index) => Some(index),
+            None => return Some((StatusCode::NOT_FOUND.into_response(), None)),
+        },
+        (organization, _) => organization,
+    };
     let response = match lookup {
         Lookup::Locations { area } => locations(organization.is_some(), area.as_deref(), asked),
         Lookup::Areas { id } => areas(state, &view, organization, id.as_deref(), asked),
@@ -86,11 +93,22 @@ pub(crate) fn answer(
     Some((response, organization))
 }
 
+/// The organization whose place is asked for: by an id that stays when it gets another name.
+fn host_id(uri: &Uri) -> Option<String> {
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| name.eq_ignore_ascii_case("hostId")).map(|(_, id)| id.to_owned())
+}
+
+fn of_id(view: &View, id: &str) -> Option<OrganizationIndex> {
+    let mut all = view.organizations();
+    all.find(|(_, organization)| organization.id.to_string().eq_ignore_ascii_case(id)).map(|(index, _)| index)
+}
+
 fn find(view: &View, name: &str) -> Result<OrganizationIndex, Refusal> {
-    let index = view.world.find_organization(name);
+    let index = view.find_organization(name);
     let index = index.ok_or_else(|| Refusal::UnknownOrganization { name: name.to_owned() })?;
     if view.changes.stopped_organizations.contains(&index) {
-        return Err(Refusal::OrganizationStopped { name: view.world.organization(index).name.clone() });
+        return Err(Refusal::OrganizationStopped { name: view.organization(index).name.clone() });
     }
     Ok(index)
 }
@@ -119,7 +137,7 @@ fn areas(
 ) -> Response {
     let base = &view.world.base_url;
     let organization_url = match organization {
-        Some(index) => format!("{base}/{}/", percent_encoded(&view.world.organization(index).name)),
+        Some(index) => format!("{base}/{}/", percent_encoded(&view.organization(index).name)),
         None => format!("{base}/"),
     };
     let entry = |area: &areas::Area| {

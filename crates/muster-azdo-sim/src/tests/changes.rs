@@ -206,3 +206,30 @@ async fn a_stopped_organization_answers_503_to_everything() {
     world.change("startOrganization", json!({})).await;
     assert_eq!(world.fixture.answer(&path).await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_organization_keeps_its_id_under_another_name_and_loses_it_when_it_is_deleted() {
+    const CORE: &str = "/_apis/resourceAreas/79134c72-4a58-4b42-976c-04e7115f32bf?hostId=";
+    let mut world = start().await;
+    let id = |data: &Value| text(&data["instanceId"]).to_owned();
+    let path = |organization: &str| format!("/{organization}/_apis/connectionData?api-version=7.1-preview.1");
+    let before = id(&world.fixture.json(&path(&world.organization)).await);
+    let old = world.organization.clone();
+    world.change("renameOrganization", json!({"name": "renamed-by-hand"})).await;
+    world.organization = "renamed-by-hand".to_owned();
+    assert_eq!(world.fixture.answer(&path(&old)).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(id(&world.fixture.json(&path(&world.organization)).await), before);
+    let place = world.fixture.json(&format!("{CORE}{before}")).await;
+    assert!(text(&place["locationUrl"]).ends_with("/renamed-by-hand/"), "{place}");
+    assert!(
+        world.fixture.simulator.truth().iter().all(|truth| truth.resource.organization == "renamed-by-hand")
+    );
+
+    world.change("deleteOrganization", json!({})).await;
+    for gone in [path(&world.organization), format!("{CORE}{before}")] {
+        assert_eq!(world.fixture.answer(&gone).await.status(), StatusCode::NOT_FOUND, "{gone}");
+    }
+    assert!(world.fixture.simulator.truth().is_empty());
+    world.change("restoreOrganization", json!({})).await;
+    assert_eq!(id(&world.fixture.json(&path(&world.organization)).await), before);
+}

@@ -48,6 +48,55 @@ async fn a_dropped_connection_begins_and_does_not_end() {
 }
 
 #[tokio::test]
+async fn a_body_that_stalls_stays_open_and_a_truncated_one_looks_whole() {
+    let (fixture, base) = start().await;
+    install(&fixture, json!({"match": {"route": "repositories"}, "action": {"truncate": true}})).await;
+    let short = fixture.answer(&format!("{base}/git/repositories")).await;
+    assert!(serde_json::from_slice::<Value>(&short.bytes().await.unwrap()).is_err());
+
+    install(&fixture, json!({"match": {"route": "repositories"}, "action": {"stall": true}})).await;
+    let mut stalled = fixture.answer(&format!("{base}/git/repositories")).await;
+    assert!(stalled.chunk().await.unwrap().is_some(), "it begins");
+    let rest = async { while stalled.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
+    let ends = tokio::time::timeout(std::time::Duration::from_millis(300), rest).await;
+    assert!(ends.is_err(), "it does not end");
+    assert_eq!(fixture.all(&format!("{base}/git/repositories")).await.len(), 500);
+}
+
+#[tokio::test]
+async fn padding_is_as_long_as_asked_for_compressed_or_not() {
+    let (fixture, base) = start().await;
+    let mut lengths = Vec::new();
+    for gzip in [false, true] {
+        let action = json!({"paddingMebibytes": 3, "gzip": gzip});
+        install(&fixture, json!({"match": {"route": "projects"}, "action": action})).await;
+        // A client that does not decompress sees what was sent.
+        let client = reqwest::Client::builder().no_gzip().no_proxy().build().unwrap();
+        let request = client.get(fixture.url(&format!("{base}/projects")));
+        let sent = request.basic_auth("", Some(fixture.simulator.pat())).send().await.unwrap();
+        lengths.push(sent.bytes().await.unwrap().len());
+        if gzip {
+            install(&fixture, json!({"match": {"route": "projects"}, "action": action})).await;
+            let body = fixture.json(&format!("{base}/projects")).await;
+            assert_eq!(body, json!({"count": 0, "value": []}), "it is what it says when it is decompressed");
+        }
+    }
+    assert!(lengths[0] > 3 * 1024 * 1024 && lengths[1] < 64 * 1024, "{lengths:?}");
+}
+
+#[tokio::test]
+async fn a_listing_without_end_never_gives_the_same_token_twice() {
+    let (fixture, base) = start().await;
+    install(&fixture, json!({"match": {"route": "projects"}, "action": {"endless": true}, "times": 3})).await;
+    let mut tokens = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let page = fixture.answer(&format!("{base}/projects")).await;
+        tokens.insert(header(&page, "x-ms-continuationtoken").unwrap().to_owned());
+    }
+    assert_eq!(tokens.len(), 3);
+}
+
+#[tokio::test]
 async fn faults_can_be_seen_and_taken_back() {
     let (fixture, base) = start().await;
     let fault = json!({"match": {"route": "projects", "nth": 1}, "action": {"status": 500}, "times": 9});

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::world::{
-    AdvancedSecurity, ConnectionIndex, DefinitionIndex, ForkIntent, LibraryResource, OrganizationIndex,
-    Presence, Project, ProjectIndex, RepositoryIndex, ResourceKind, ReviewerIntent,
+    AdvancedSecurity, ConnectionIndex, DefinitionIndex, ForkIntent, LibraryResource, Organization,
+    OrganizationIndex, Presence, Project, ProjectIndex, RepositoryIndex, ResourceKind, ReviewerIntent,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,9 @@ pub(crate) struct Changes {
     pub(crate) oauth_disallowed: HashMap<OrganizationIndex, bool>,
     pub(crate) revoked_tokens: HashSet<String>,
     pub(crate) stopped_organizations: HashSet<OrganizationIndex>,
+    /// Organizations under the names that they were given.
+    pub(crate) renamed_organizations: HashMap<OrganizationIndex, Organization>,
+    pub(crate) deleted_organizations: HashSet<OrganizationIndex>,
 }
 
 #[derive(Debug, Clone, Default)]

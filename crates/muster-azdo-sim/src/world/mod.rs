@@ -66,7 +66,7 @@ pub(crate) struct World {
     pub(crate) projects: Vec<Project>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Organization {
     pub(crate) id: Uuid,
     pub(crate) name: String,
@@ -155,11 +155,6 @@ impl World {
 
     pub(crate) fn organization_of(&self, project: ProjectIndex) -> &Organization {
         self.organization(self.project(project).organization)
-    }
-
-    pub(crate) fn find_organization(&self, name: &str) -> Option<OrganizationIndex> {
-        let same = |organization: &Organization| organization.name.eq_ignore_ascii_case(name);
-        self.organizations.iter().position(same).map(OrganizationIndex)
     }
 }
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::world::organization_settings::OrganizationPolicy;
 use crate::world::{
     Changes, Configuration, Connection, ConnectionIndex, Definition, DefinitionIndex, LibraryResource,
-    OrganizationIndex, Presence, Project, ProjectIndex, ReadingRights, Repository, RepositoryIndex,
-    ResourceKind, SettingsIntent, World, connection, definition, library, policy,
+    Organization, OrganizationIndex, Presence, Project, ProjectIndex, ReadingRights, Repository,
+    RepositoryIndex, ResourceKind, SettingsIntent, World, connection, definition, library, policy,
 };
 
 /// A consistent look at the world: changes that come later are not seen through it.
@@ -21,6 +21,24 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// An organization as it is now, also one that is deleted.
+    pub(crate) fn organization(&self, index: OrganizationIndex) -> &Organization {
+        self.changes.renamed_organizations.get(&index).unwrap_or_else(|| self.world.organization(index))
+    }
+
+    /// The organizations that there are.
+    pub(crate) fn organizations(&self) -> impl Iterator<Item = (OrganizationIndex, &Organization)> {
+        let all = (0..self.world.organizations.len()).map(OrganizationIndex);
+        let are_there = all.filter(|index| !self.changes.deleted_organizations.contains(index));
+        are_there.map(|index| (index, self.organization(index)))
+    }
+
+    /// Finds an organization by the name that it has now.
+    pub(crate) fn find_organization(&self, name: &str) -> Option<OrganizationIndex> {
+        let mut all = self.organizations();
+        all.find(|(_, organization)| organization.name.eq_ignore_ascii_case(name)).map(|(index, _)| index)
+    }
+
     /// A project as it is now.
     pub(crate) fn project(&self, index: ProjectIndex) -> &Project {
         self.changes.projects.get(&index).unwrap_or_else(|| self.world.project(index))
