@@ -26,6 +26,23 @@ impl Credential {
     pub fn budget_key(&self) -> IdentityKey {
         self.identity.clone().unwrap_or_else(|| IdentityKey::of_credential(self.id))
     }
+
+    /// What mends it where Azure DevOps refuses it, for the people of the connector of that name: the commands to type.
+    pub fn remedy(&self, connector: &str) -> String {
+        let name = &self.name;
+        let renew = match &self.kind {
+            CredentialKind::PersonalAccessToken => {
+                format!("`muster credential set {name} --pat-file FILE`")
+            }
+            CredentialKind::ClientSecret { tenant_id, client_id } => format!(
+                "`muster credential set {name} --secret-file FILE --tenant-id {tenant_id} --client-id {client_id}`"
+            ),
+        };
+        format!(
+            "store a secret that is admitted with {renew}, and all of its connectors go on; where the credential {name} \
+             is right by now, `muster connector resume {connector}`"
+        )
+    }
 }
 
 /// How a credential authenticates. The secret that belongs to it is kept apart, encrypted.

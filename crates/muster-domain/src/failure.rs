@@ -41,6 +41,20 @@ pub enum CallFailure {
         /// What happened.
         message: String,
     },
+    /// The host failed many times in a row and is left alone: park the work until then; it costs no attempt.
+    #[error("{message}")]
+    HostUnavailable {
+        /// When asking again makes sense.
+        until: DateTime<Utc>,
+        /// Which host.
+        message: String,
+    },
+    /// The certificate of the host is not trusted: try a few times, then ask a person.
+    #[error("{message}")]
+    CertificateRefused {
+        /// Which host, and what is wrong.
+        message: String,
+    },
     /// The answer is not what was agreed: try once more, then treat it as Unknown.
     #[error("{message}")]
     Unexpected {

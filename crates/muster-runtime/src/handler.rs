@@ -3,6 +3,7 @@
 use crate::crash_point::{self, CrashPoint};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use muster_domain::connector::ConnectorState;
 use muster_domain::failure::CallFailure;
 use muster_domain::job::JobKind;
 use muster_store::changes::Changes;
@@ -97,19 +98,39 @@ pub enum HandlerError {
         /// What happened, without anything secret.
         message: String,
     },
+    /// Something that is rarely an accident: tried again like the others, dead after so many attempts.
+    #[error("{class}: {message}")]
+    RetryUpTo {
+        /// The attempt that is the last one.
+        attempts: u32,
+        /// Stable name of the failure.
+        class: &'static str,
+        /// What happened, without anything secret.
+        message: String,
+    },
     /// No room in the consumption budget: parked without an attempt and without a slot.
     #[error("throttled until {until}")]
     Throttled {
         /// When asking again makes sense.
         until: DateTime<Utc>,
     },
-    /// Nothing can be done for long: parked without an attempt.
-    #[error("parked until {until}")]
+    /// Nothing can be done until then: parked without an attempt.
+    #[error("parked until {until}: {message}")]
     Parked {
         /// When asking again makes sense.
         until: DateTime<Utc>,
+        /// Stable name of what is waited for.
+        class: &'static str,
+        /// What is waited for, without anything secret.
+        message: String,
     },
-    /// The credential is refused: the connector says so, its jobs wait.
+    /// The connector is not at work: the job waits for it, without an attempt.
+    #[error("the connector is {state}")]
+    ConnectorWaits {
+        /// Where the connector stands.
+        state: ConnectorState,
+    },
+    /// The credential is refused: its connectors say so, their jobs wait.
     #[error("the credential is refused: {message}")]
     NeedsAuth {
         /// What was refused and what to do.
@@ -139,6 +160,10 @@ pub enum HandlerError {
 
 /// An organization that is stopped is asked again this much later, once a day.
 const ORGANIZATION_STOPPED_PROBE_HOURS: i64 = 24;
+/// An answer that breaks the contract may be an accident once (the page of a proxy, a deployment); twice it is not.
+const UNEXPECTED_ANSWERS: u32 = 2;
+/// A certificate that is not trusted is mostly no accident, but it may just be renewed.
+const REFUSED_CERTIFICATES: u32 = 3;
 
 impl HandlerError {
     /// What a failed call means for the whole job. Handlers decide for themselves what a refusal of one thing means,
@@ -150,10 +175,19 @@ impl HandlerError {
             CallFailure::Gone { message } => Self::Gone { message },
             CallFailure::Forbidden { message } => Self::Reject { class: "forbidden", message },
             CallFailure::Passing { message } => Self::Retry { class: "transient", message },
-            CallFailure::Unexpected { message } => Self::Retry { class: "unexpected_answer", message },
+            CallFailure::HostUnavailable { until, message } => {
+                Self::Parked { until, class: "host_unavailable", message }
+            }
+            CallFailure::CertificateRefused { message } => {
+                Self::RetryUpTo { attempts: REFUSED_CERTIFICATES, class: "certificate_refused", message }
+            }
+            CallFailure::Unexpected { message } => {
+                Self::RetryUpTo { attempts: UNEXPECTED_ANSWERS, class: "unexpected_answer", message }
+            }
             CallFailure::OrganizationStopped { message } => {
                 tracing::warn!(reason = message, "an organization is stopped, it is probed once a day");
-                Self::Parked { until: now + chrono::Duration::hours(ORGANIZATION_STOPPED_PROBE_HOURS) }
+                let until = now + chrono::Duration::hours(ORGANIZATION_STOPPED_PROBE_HOURS);
+                Self::Parked { until, class: "organization_stopped", message }
             }
         }
     }

@@ -36,6 +36,9 @@ pub struct Changes {
     pub withdrawn_assessments: Vec<AssessmentId>,
     /// What happened to connectors.
     pub connectors: Vec<ConnectorTransition>,
+    /// Credentials that Azure DevOps does not take any more: every connector that works with one says so and what to do,
+    /// and its jobs wait.
+    pub refused_credentials: Vec<RefusedCredential>,
     /// How organizations stand with their connector; the store draws the connector's state from all of them.
     pub organizations: Vec<OrganizationWrite>,
     /// Choices of organizations that are settled now.
@@ -61,6 +64,7 @@ impl Changes {
             && self.assessments.is_empty()
             && self.withdrawn_assessments.is_empty()
             && self.connectors.is_empty()
+            && self.refused_credentials.is_empty()
             && self.organizations.is_empty()
             && self.choices.is_empty()
             && self.claims.is_empty()
@@ -290,6 +294,15 @@ pub struct ConnectorTransition {
     pub tenant_id: Option<TenantId>,
 }
 
+/// A credential that was refused. Connectors that have another one by now are left alone.
+#[derive(Clone, Debug)]
+pub struct RefusedCredential {
+    /// The credential.
+    pub credential_id: CredentialId,
+    /// What was refused, and how; the store adds what to do.
+    pub message: String,
+}
+
 /// How an organization stands with a connector that asks for it.
 ///
 /// After every write the store draws the state of the connector from all of its organizations
@@ -308,6 +321,15 @@ pub enum OrganizationWrite {
         access: OrganizationAccess,
         /// Why, for people: what is wrong and what to do. Absent where it is connected.
         reason: Option<String>,
+    },
+    /// It goes by another name now; its id stays. The choice of the connector names it so, too.
+    Renamed {
+        /// Who asks for it.
+        connector_id: ConnectorId,
+        /// The name that it had.
+        from: OrganizationName,
+        /// The name that it has.
+        to: OrganizationName,
     },
     /// The connector does not ask for it any more.
     Forgotten {

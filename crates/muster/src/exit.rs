@@ -132,6 +132,8 @@ impl From<muster_azdo::CallError> for Failed {
             CallError::NotFound { .. } => Exit::NotFound,
             CallError::OrganizationStopped { .. }
             | CallError::Transient { .. }
+            | CallError::HostUnavailable { .. }
+            | CallError::CertificateRefused { .. }
             | CallError::GateUnavailable { .. } => Exit::Unavailable,
             CallError::Unexpected { .. } => Exit::Failure,
         };

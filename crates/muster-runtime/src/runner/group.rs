@@ -226,6 +226,7 @@ async fn finishes_of(
     };
     let mut finishes = Vec::with_capacity(jobs.len());
     for (job, run) in jobs.iter().zip(runs) {
+        let run = refusal::unless_outdated(&shared.context.store, job, run, claimed_at).await;
         if let Some((finish, name)) = finish_of(job, run, now, rand::random()) {
             log_failure(job, &finish);
             shared.context.metrics.ended(job.kind, name);
@@ -246,6 +247,10 @@ fn log_failure(job: &ClaimedJob, finish: &Finish) {
         ),
         End::PutBack { reason, .. } => tracing::info!(
             job.id = %job.lease.job_id, job.kind = %job.kind, reason = reason.as_str(), "a job waits"
+        ),
+        End::Parked { reason, class, message, delay } => tracing::info!(
+            job.id = %job.lease.job_id, job.kind = %job.kind, reason = reason.as_str(), class, error = message,
+            delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "a job waits"
         ),
         End::Done | End::Continue { .. } | End::Released | End::Cancelled => (),
     }

@@ -2,11 +2,11 @@
 
 use crate::handler::{HandlerError, Outcome, Then};
 use chrono::{DateTime, Utc};
-use muster_domain::backoff::{Schedule, clamp_pause};
+use muster_domain::backoff::{SHORTEST_PAUSE, Schedule};
 use muster_domain::cause;
-use muster_domain::connector::ConnectorEvent;
+use muster_domain::connector::{ConnectorEvent, ConnectorState};
 use muster_domain::job::{JobKind, JobSubject, WaitingReason};
-use muster_store::changes::{Changes, ConnectorTransition};
+use muster_store::changes::{Changes, ConnectorTransition, RefusedCredential};
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, End, Finish, NewJob};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(super) enum Run {
     Panicked(String),
     /// The handler did not return in time.
     Overran,
+    /// The handler came to a word that does not hold any more: the job runs anew.
+    Outdated,
     /// The lease was lost, or the process lets go: nothing may be written.
     Abandoned,
 }
@@ -60,6 +62,7 @@ pub(super) fn finish_of(
             let message = "the handler did not return in time and was cut off".to_owned();
             (Changes::default(), retry(job, "overrun", message, random), "overrun")
         }
+        Run::Outdated => (Changes::default(), End::Released, "released"),
         Run::Abandoned => return None,
     };
     Some((Finish { lease: job.lease, changes, end }, name))
@@ -83,22 +86,31 @@ fn failed(
         HandlerError::Retry { class, message } => {
             Some((Changes::default(), retry(job, class, message, random), "retry"))
         }
+        HandlerError::RetryUpTo { attempts, class, message } if job.attempt >= attempts => {
+            Some((Changes::default(), dead(class, message), "dead"))
+        }
+        HandlerError::RetryUpTo { class, message, .. } => {
+            Some((Changes::default(), retry(job, class, message, random), "retry"))
+        }
         HandlerError::Throttled { until } => {
-            let delay = clamp_pause((until - now).to_std().unwrap_or_default()) + jitter(random);
+            // The budget bounds what the service asks for; quiet hours last as long as they last.
+            let delay = (until - now).to_std().unwrap_or_default().max(SHORTEST_PAUSE) + jitter(random);
             Some((Changes::default(), put_back(WaitingReason::Throttled, delay), "throttled"))
         }
-        HandlerError::Parked { until } => {
-            let delay = (until - now).to_std().unwrap_or_default();
-            Some((Changes::default(), put_back(WaitingReason::Throttled, delay), "parked"))
+        HandlerError::Parked { until, class, message } => {
+            let delay = (until - now).to_std().unwrap_or_default() + jitter(random);
+            let (class, message) = (class.to_owned(), cut(message));
+            let end = End::Parked { reason: WaitingReason::Throttled, class, message, delay };
+            Some((Changes::default(), end, "parked"))
         }
+        HandlerError::ConnectorWaits { state: ConnectorState::NeedsAuth } => {
+            let end = put_back(WaitingReason::NeedsAuth, Duration::ZERO);
+            Some((Changes::default(), end, "needs_auth"))
+        }
+        // The dispatcher holds it until the connector is at work.
+        HandlerError::ConnectorWaits { .. } => Some((Changes::default(), End::Released, "released")),
         HandlerError::NeedsAuth { message } => {
-            let transition = ConnectorTransition {
-                connector_id: job.subject.connector_id,
-                event: ConnectorEvent::AuthorizationLost,
-                reason: Some(cut(message)),
-                tenant_id: None,
-            };
-            let changes = Changes { connectors: vec![transition], ..Changes::default() };
+            let changes = refused(job, cut(message));
             Some((changes, put_back(WaitingReason::NeedsAuth, Duration::ZERO), "needs_auth"))
         }
         HandlerError::Gone { message } => {
@@ -106,14 +118,35 @@ fn failed(
             let changes = Changes { jobs: parent_of(job).into_iter().collect(), ..Changes::default() };
             Some((changes, End::Done, "gone"))
         }
-        HandlerError::Reject { class, message } => {
-            Some((Changes::default(), End::Dead { class: class.to_owned(), message: cut(message) }, "dead"))
-        }
+        HandlerError::Reject { class, message } => Some((Changes::default(), dead(class, message), "dead")),
         HandlerError::LeaseLost => None,
         HandlerError::Store(error) => {
             Some((Changes::default(), retry(job, "store", error.to_string(), random), "retry"))
         }
     }
+}
+
+/// The credential is lost for every connector that has it, or, where the job names none, for the job's own.
+fn refused(job: &ClaimedJob, message: String) -> Changes {
+    match job.credential_id {
+        Some(credential_id) => Changes {
+            refused_credentials: vec![RefusedCredential { credential_id, message }],
+            ..Changes::default()
+        },
+        None => Changes {
+            connectors: vec![ConnectorTransition {
+                connector_id: job.subject.connector_id,
+                event: ConnectorEvent::AuthorizationLost,
+                reason: Some(message),
+                tenant_id: None,
+            }],
+            ..Changes::default()
+        },
+    }
+}
+
+fn dead(class: &str, message: String) -> End {
+    End::Dead { class: class.to_owned(), message: cut(message) }
 }
 
 fn retry(job: &ClaimedJob, class: &str, message: String, random: f64) -> End {
@@ -164,4 +197,130 @@ fn cut(mut message: String) -> String {
         message.truncate(end);
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+    use muster_domain::OrganizationName;
+    use muster_domain::failure::CallFailure;
+    use muster_store::ledger::Lease;
+    use std::str::FromStr;
+
+    /// An id of any kind.
+    fn id<T: FromStr>(number: u8) -> T {
+        format!("00000000-0000-0000-0000-0000000000{number:02x}").parse().ok().expect("an id")
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+    }
+
+    fn job(attempt: u32) -> ClaimedJob {
+        let organization = OrganizationName::new("contoso");
+        let project = id(3);
+        ClaimedJob {
+            lease: Lease { job_id: id(1), token: id(2) },
+            kind: JobKind::ProjectSync,
+            subject: JobSubject::project(id(4), organization, project),
+            credential_id: Some(id(9)),
+            progress: None,
+            attempt,
+            cause: "test".to_owned(),
+            trace: None,
+            due_at: now(),
+            dispatch_sequence: 1,
+            priority: muster_store::ledger::BACKGROUND_PRIORITY,
+        }
+    }
+
+    fn end(attempt: u32, run: Run) -> Finish {
+        finish_of(&job(attempt), run, now(), 0.5).expect("something to commit").0
+    }
+
+    fn after_call(attempt: u32, failure: CallFailure) -> Finish {
+        end(attempt, Run::Failed(HandlerError::from_call(failure, now())))
+    }
+
+    fn message() -> String {
+        "what happened".to_owned()
+    }
+
+    /// How often a failure is tried before its job is dead; `None`: never dead here, the ledger counts.
+    fn dead_at(failure: impl Fn() -> CallFailure) -> Option<u32> {
+        (1..=8).find(|attempt| matches!(after_call(*attempt, failure()).end, End::Dead { .. }))
+    }
+
+    #[test]
+    fn every_class_of_failure_is_tried_as_often_as_it_makes_sense() {
+        assert_eq!(dead_at(|| CallFailure::Passing { message: message() }), None);
+        assert_eq!(dead_at(|| CallFailure::Unexpected { message: message() }), Some(2));
+        assert_eq!(dead_at(|| CallFailure::CertificateRefused { message: message() }), Some(3));
+        assert_eq!(dead_at(|| CallFailure::Forbidden { message: message() }), Some(1));
+        let passing = after_call(3, CallFailure::Passing { message: message() });
+        assert!(matches!(passing.end, End::Failed { delay, .. } if delay <= Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn a_pause_costs_no_attempt_and_a_host_that_is_away_is_named() {
+        let until = now() + TimeDelta::seconds(30);
+        let throttled = after_call(1, CallFailure::Throttled { until });
+        let is_pause = |delay: Duration| (Duration::from_secs(30)..Duration::from_secs(31)).contains(&delay);
+        assert!(
+            matches!(throttled.end, End::PutBack { reason: WaitingReason::Throttled, delay, .. } if is_pause(delay))
+        );
+        let away = after_call(1, CallFailure::HostUnavailable { until, message: message() });
+        let End::Parked { reason, class, delay, .. } = away.end else { panic!("{:?}", away.end) };
+        assert_eq!((reason, class.as_str()), (WaitingReason::Throttled, "host_unavailable"));
+        assert!(is_pause(delay), "{delay:?}");
+        let stopped = after_call(1, CallFailure::OrganizationStopped { message: message() });
+        let End::Parked { class, delay, .. } = stopped.end else { panic!("{:?}", stopped.end) };
+        assert_eq!((class.as_str(), delay.as_secs() / 3600), ("organization_stopped", 24));
+    }
+
+    #[test]
+    fn a_refused_credential_is_refused_for_all_of_its_connectors_and_the_job_waits() {
+        let finish = after_call(1, CallFailure::NeedsAuth { message: message() });
+        assert!(matches!(finish.end, End::PutBack { reason: WaitingReason::NeedsAuth, .. }));
+        let refused: Vec<_> =
+            finish.changes.refused_credentials.iter().map(|refused| refused.credential_id).collect();
+        assert_eq!((refused, finish.changes.connectors.len()), (vec![id(9)], 0));
+    }
+
+    #[test]
+    fn a_job_waits_with_its_connector() {
+        let waits = |state| end(1, Run::Failed(HandlerError::ConnectorWaits { state })).end;
+        assert!(matches!(waits(ConnectorState::Paused), End::Released));
+        let lost = waits(ConnectorState::NeedsAuth);
+        assert!(matches!(lost, End::PutBack { reason: WaitingReason::NeedsAuth, .. }), "{lost:?}");
+        assert!(matches!(end(1, Run::Outdated).end, End::Released));
+    }
+
+    #[test]
+    fn what_is_gone_has_its_parent_listed_again_and_is_over() {
+        let finish = after_call(1, CallFailure::Gone { message: message() });
+        assert!(matches!(finish.end, End::Done));
+        let kinds: Vec<_> = finish.changes.jobs.iter().map(|job| job.kind).collect();
+        assert_eq!(kinds, [JobKind::OrganizationDiscover]);
+        assert!(!muster_domain::cause::is_asked_for(&finish.changes.jobs[0].cause));
+    }
+
+    #[test]
+    fn the_third_panic_sets_a_job_aside_and_a_hanging_handler_counts_as_an_attempt() {
+        for attempt in [1, 2] {
+            assert!(matches!(end(attempt, Run::Panicked(message())).end, End::Failed { .. }));
+        }
+        let third = end(PANICS_BEFORE_DEAD, Run::Panicked("x".repeat(10_000)));
+        let End::Dead { class, message } = third.end else { panic!("{:?}", third.end) };
+        assert_eq!((class.as_str(), message.len()), ("panic", LONGEST_MESSAGE));
+        assert!(matches!(end(1, Run::Overran).end, End::Failed { class, .. } if class == "overrun"));
+    }
+
+    #[test]
+    fn nothing_is_written_for_a_job_that_belongs_to_somebody_else() {
+        for run in [Run::Abandoned, Run::Failed(HandlerError::LeaseLost)] {
+            assert!(finish_of(&job(1), run, now(), 0.5).is_none());
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod naming;
 mod organizations;
 mod presence;
 mod readings;
+mod refusals;
 mod resources;
 mod told;
 
@@ -49,6 +50,8 @@ pub(crate) async fn apply(
             let fact = connectors::transition_of_job(session, applied, transition).await?;
             facts.extend(fact.map(|fact| (fact, *trace)));
         }
+        let told = refusals::write(session, applied, &changes.refused_credentials).await?;
+        facts.extend(told.into_iter().map(|fact| (fact, *trace)));
         organizations::settle(session, applied, &changes.choices).await?;
         let told = organizations::write(session, applied, &changes.organizations).await?;
         facts.extend(told.into_iter().map(|fact| (fact, *trace)));

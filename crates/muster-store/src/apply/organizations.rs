@@ -40,6 +40,7 @@ pub(super) async fn write(
 fn connector_of(write: &OrganizationWrite) -> ConnectorId {
     match write {
         OrganizationWrite::Stands { connector_id, .. }
+        | OrganizationWrite::Renamed { connector_id, .. }
         | OrganizationWrite::Forgotten { connector_id, .. } => *connector_id,
     }
 }
@@ -63,6 +64,9 @@ async fn write_one(
             ];
             session.run(STANDS, parameters).await?
         }
+        OrganizationWrite::Renamed { connector_id, from, to } => {
+            rename(session, applied, *connector_id, from, to).await?
+        }
         OrganizationWrite::Forgotten { connector_id, organization } => {
             let forget =
                 "DELETE FROM connector_organization WHERE connector_id = $1 AND organization_folded = $2";
@@ -70,6 +74,32 @@ async fn write_one(
         }
     };
     Ok(written > 0)
+}
+
+/// Gives an organization its new name where the connector keeps the old one: how it stands, and what was chosen.
+async fn rename(
+    session: &Session,
+    applied: &Applied,
+    connector_id: ConnectorId,
+    from: &OrganizationName,
+    to: &OrganizationName,
+) -> Result<u64, StoreError> {
+    let Some(connector) = connectors::get(session, connector_id, "{for_update}").await? else { return Ok(0) };
+    // By the new name it may stand there already, found by a listing.
+    let forget = "DELETE FROM connector_organization WHERE connector_id = $1 AND organization_folded = $2";
+    session.run(forget, values![connector_id.0, to.folded()]).await?;
+    let standing = "UPDATE connector_organization SET organization_folded = $3, organization = $4 \
+         WHERE connector_id = $1 AND organization_folded = $2";
+    let parameters = values![connector_id.0, from.folded(), to.folded(), to.as_str()];
+    let renamed = session.run(standing, parameters).await?;
+    if let OrganizationsChoice::Selected { organizations } = &connector.organizations
+        && organizations.contains(from)
+    {
+        let names: BTreeSet<&OrganizationName> =
+            organizations.iter().map(|name| if name == from { to } else { name }).collect();
+        write_choice(session, applied, connector_id, names).await?;
+    }
+    Ok(renamed)
 }
 
 const STANDS: &str = "
@@ -182,17 +212,22 @@ pub(super) async fn settle(
             continue;
         }
         let distinct: BTreeSet<&OrganizationName> = choice.organizations.iter().collect();
-        let organizations =
-            OrganizationsChoice::Selected { organizations: distinct.into_iter().cloned().collect() };
-        let organizations = serde_json::to_value(&organizations)
-            .map_err(|error| StoreError::Invalid(format!("organizations: {error}")))?;
-        session
-            .run(
-                "UPDATE connector SET organizations = $2, updated_at_ms = $3 WHERE id = $1",
-                values![choice.connector_id.0, organizations, applied.now_ms],
-            )
-            .await?;
+        write_choice(session, applied, choice.connector_id, distinct).await?;
     }
+    Ok(())
+}
+
+async fn write_choice(
+    session: &Session,
+    applied: &Applied,
+    connector_id: ConnectorId,
+    names: BTreeSet<&OrganizationName>,
+) -> Result<(), StoreError> {
+    let choice = OrganizationsChoice::Selected { organizations: names.into_iter().cloned().collect() };
+    let choice = serde_json::to_value(&choice)
+        .map_err(|error| StoreError::Invalid(format!("organizations: {error}")))?;
+    let statement = "UPDATE connector SET organizations = $2, updated_at_ms = $3 WHERE id = $1";
+    session.run(statement, values![connector_id.0, choice, applied.now_ms]).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::session::{Row, values};
 use chrono::{DateTime, Utc};
 use muster_domain::connector::OrganizationAccess;
-use muster_domain::{ConnectorId, OrganizationId, OrganizationName};
+use muster_domain::{ConnectorId, CredentialId, OrganizationId, OrganizationName};
 
 /// How an organization stands with a connector that asks for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,42 @@ impl Connectors {
         );
         let rows = self.store.reader().all("connector_organization", &statement, parameters).await?;
         rows.iter().map(standing).collect()
+    }
+
+    /// How one organization stands with a connector.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Inconsistent`].
+    pub async fn standing(
+        &self,
+        connector: ConnectorId,
+        organization: &OrganizationName,
+    ) -> Result<Option<OrganizationStanding>, StoreError> {
+        let statement = "SELECT connector_id, organization AS name, organization_id, access, reason, since_ms, \
+             checked_at_ms FROM connector_organization WHERE connector_id = $1 AND organization_folded = $2";
+        let parameters = values![connector.0, organization.folded()];
+        let row = self.store.reader().one("connector_organization", statement, parameters).await?;
+        row.as_ref().map(standing).transpose()
+    }
+
+    /// An organization, none of `except`, that is read with this credential, by whichever connector: it tells whether a
+    /// credential that others refuse is lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn admitting(
+        &self,
+        credential: CredentialId,
+        except: &[OrganizationName],
+    ) -> Result<Option<OrganizationName>, StoreError> {
+        let statement = "SELECT o.organization AS name FROM connector_organization o \
+             JOIN connector c ON c.id = o.connector_id WHERE c.credential_id = $1 AND o.access = $2 \
+             ORDER BY o.checked_at_ms DESC, o.organization_folded";
+        let connected = OrganizationAccess::Connected.as_str();
+        let parameters = values![credential.0, connected];
+        let rows = self.store.reader().all("connector_organization", statement, parameters).await?;
+        let mut names = rows.iter().map(|row| row.get::<String>("name").map(OrganizationName::new));
+        names.find(|name| name.as_ref().map_or(true, |name| !except.contains(name))).transpose()
     }
 }
 

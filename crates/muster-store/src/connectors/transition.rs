@@ -109,11 +109,13 @@ async fn follow(
     if connector.state == from {
         return Ok(());
     }
-    if from == ConnectorState::NeedsAuth {
+    // Also those that a worker put back a moment after the connector was let go on, or while it paused.
+    if connector.state.may_work() {
         control::release(session, OF_CONNECTOR, connector.id.0).await?;
     }
     match connector.state {
         ConnectorState::NeedsAuth => {
+            control::put_back_dispatched(session, connector.id).await?;
             control::park(session, OF_CONNECTOR, connector.id.0).await?;
         }
         ConnectorState::Paused => {

@@ -39,10 +39,15 @@ fn access(read: Read, answer: Result<(), CallError>) -> Result<Access, Failed> {
         Ok(()) => Ok(Access::Granted),
         Err(CallError::Forbidden { .. } | CallError::Unauthorized { .. }) => Ok(Access::refused(read)),
         Err(CallError::NotFound { .. }) => Ok(Access::NotOffered),
-        Err(error @ (CallError::Throttled { .. } | CallError::GateUnavailable { .. })) => Err(error.into()),
+        Err(
+            error @ (CallError::Throttled { .. }
+            | CallError::HostUnavailable { .. }
+            | CallError::GateUnavailable { .. }),
+        ) => Err(error.into()),
         Err(
             error @ (CallError::OrganizationStopped { .. }
             | CallError::Transient { .. }
+            | CallError::CertificateRefused { .. }
             | CallError::Unexpected { .. }),
         ) => Ok(Access::Failed { reason: error.to_string() }),
     }
