@@ -58,7 +58,7 @@ impl Handler for AuthorizeConnector {
                 }
             }
         }
-        refusals.end()
+        refusals.end(&work).await
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::step::StepError;
 use crate::work::Work;
 use muster_azdo::CallError;
-use muster_domain::connector::{OrganizationAccess, OrganizationsChoice};
+use muster_domain::connector::OrganizationsChoice;
 use muster_domain::read::Read;
 use muster_domain::{OrganizationId, OrganizationName};
 
@@ -96,7 +96,11 @@ async fn catalog(work: &Work<'_>) -> Result<Result<Vec<AskedOrganization>, Strin
             Ok(Ok(found.collect()))
         }
         // The limit is everybody's, and without the budget nothing was asked.
-        Err(error @ (CallError::Throttled { .. } | CallError::GateUnavailable { .. })) => Err(error),
+        Err(
+            error @ (CallError::Throttled { .. }
+            | CallError::HostUnavailable { .. }
+            | CallError::GateUnavailable { .. }),
+        ) => Err(error),
         // Not documented: whatever else comes of it is no failure.
         Err(
             error @ (CallError::Unauthorized { .. }
@@ -104,6 +108,7 @@ async fn catalog(work: &Work<'_>) -> Result<Result<Vec<AskedOrganization>, Strin
             | CallError::NotFound { .. }
             | CallError::OrganizationStopped { .. }
             | CallError::Transient { .. }
+            | CallError::CertificateRefused { .. }
             | CallError::Unexpected { .. }),
         ) => {
             tracing::info!(read = %read, error = %error, "the catalogue of the tenant gives nothing");
@@ -112,18 +117,15 @@ async fn catalog(work: &Work<'_>) -> Result<Result<Vec<AskedOrganization>, Strin
     }
 }
 
-/// True where another organization of the connector still knows the credential: then one that refuses it refuses it
-/// alone, and the credential is not lost.
+/// True where another organization still knows the credential, of this connector or of another one that has it: then
+/// those that refuse it refuse it alone, and the credential is not lost.
 pub(crate) async fn is_known_elsewhere(
     work: &Work<'_>,
-    organization: &OrganizationName,
+    refusing: &[OrganizationName],
 ) -> Result<bool, StepError> {
-    let standings = work.slice.store().connectors().organizations(Some(work.connector.id)).await?;
-    let connected = standings.into_iter().find(|standing| {
-        standing.access == OrganizationAccess::Connected && standing.organization != *organization
-    });
-    let Some(other) = connected else { return Ok(false) };
-    match work.session.connection_data(&other.organization).await {
+    let connectors = work.slice.store().connectors();
+    let Some(other) = connectors.admitting(work.credential.id, refusing).await? else { return Ok(false) };
+    match work.session.connection_data(&other).await {
         Ok(_) | Err(CallError::Forbidden { .. }) => Ok(true),
         Err(
             CallError::Unauthorized { .. }

@@ -56,7 +56,7 @@ impl Handler for PreflightConnector {
                 Err(error) => return Err(work.give_up(error).await),
             }
         }
-        refusals.end()
+        refusals.end(&work).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What organizations that could not be read say about themselves, and together about the credential.
 
+use crate::organization_access::is_known_elsewhere;
 use crate::ownership::Ownership;
 use crate::work::Work;
 use muster_azdo::CallError;
@@ -11,8 +12,8 @@ use muster_store::changes::{Changes, OrganizationWrite};
 #[derive(Default)]
 pub(crate) struct Refusals {
     standings: Vec<OrganizationWrite>,
-    /// What refused the credential itself.
-    unauthorized: Vec<String>,
+    /// What refused the credential itself, and in which words.
+    unauthorized: Vec<(OrganizationName, String)>,
     /// One of them knows the credential: it is not lost.
     is_known: bool,
 }
@@ -31,7 +32,7 @@ impl Refusals {
         let Some(access) = error.organization_access() else { return Err(error) };
         let reason = error.to_string();
         match error {
-            CallError::Unauthorized { .. } => self.unauthorized.push(reason.clone()),
+            CallError::Unauthorized { .. } => self.unauthorized.push((organization.clone(), reason.clone())),
             CallError::Forbidden { .. } => self.is_known = true,
             _ => (),
         }
@@ -55,9 +56,14 @@ impl Refusals {
 
     /// The end of a job that could read none: the credential is lost where nobody knows it, otherwise each
     /// organization says where it stands.
-    pub(crate) fn end(self) -> Result<Outcome, HandlerError> {
-        if !self.is_known && !self.unauthorized.is_empty() {
-            return Err(HandlerError::NeedsAuth { message: self.unauthorized.join("; ") });
+    pub(crate) async fn end(self, work: &Work<'_>) -> Result<Outcome, HandlerError> {
+        let (names, words): (Vec<_>, Vec<_>) = self.unauthorized.into_iter().unzip();
+        if !self.is_known && !names.is_empty() {
+            match is_known_elsewhere(work, &names).await {
+                Ok(true) => (),
+                Ok(false) => return Err(HandlerError::NeedsAuth { message: words.join("; ") }),
+                Err(error) => return Err(work.give_up(error).await),
+            }
         }
         Ok(Outcome::done(Changes { organizations: self.standings, ..Changes::default() }))
     }

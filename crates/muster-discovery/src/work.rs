@@ -4,8 +4,7 @@ use crate::ownership::Claimant;
 use crate::settings::DiscoverySettings;
 use crate::step::StepError;
 use muster_azdo::{AzureDevOps, CallError, Session};
-use muster_domain::budget::ConsumptionClass;
-use muster_domain::connector::{Connector, ConnectorEvent, OrganizationAccess};
+use muster_domain::connector::{Connector, ConnectorEvent, ConnectorState, OrganizationAccess};
 use muster_domain::credential::Credential;
 use muster_domain::failure::CallFailure;
 use muster_domain::job::{JobKind, JobSubject};
@@ -26,7 +25,8 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Reads connector and credential; `None` where the connector does not work (any more).
+    /// Reads connector and credential; `None` where the connector is no more. What proves a credential anew works in a
+    /// connector that waits for that; all else waits with it.
     pub(crate) async fn begin(
         job: &'a ClaimedJob,
         slice: &'a Slice<'a>,
@@ -35,13 +35,17 @@ impl<'a> Work<'a> {
     ) -> Result<Option<Self>, HandlerError> {
         let store = slice.store();
         let connector = store.connectors().get(job.subject.connector_id).await?;
-        let Some(connector) = connector.filter(|connector| connector.state.may_work()) else {
-            return Ok(None);
-        };
+        let Some(connector) = connector else { return Ok(None) };
+        match connector.state {
+            ConnectorState::Removing | ConnectorState::Removed => return Ok(None),
+            ConnectorState::NeedsAuth if job.kind == JobKind::ConnectorAuthorize => (),
+            state if !state.may_work() => return Err(HandlerError::ConnectorWaits { state }),
+            _ => (),
+        }
         let credentials = store.credentials();
         let credential = credentials.get(connector.credential_id).await?;
         let secret = credentials.reveal(connector.credential_id).await?;
-        let session = client.session_of(&credential, secret, ConsumptionClass::Background);
+        let session = client.session_of(&credential, secret, job.caller());
         Ok(Some(Self { job, slice, settings, connector, credential, session }))
     }
 

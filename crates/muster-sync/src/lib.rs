@@ -5,6 +5,7 @@ mod links;
 mod pass;
 mod project;
 mod reads;
+mod refusal;
 mod settings;
 
 pub use project::SyncProject;

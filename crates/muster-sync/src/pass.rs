@@ -5,8 +5,7 @@ use crate::links;
 use crate::reads::listing_of;
 use chrono::{DateTime, Utc};
 use muster_azdo::{AzureDevOps, Session};
-use muster_domain::budget::ConsumptionClass;
-use muster_domain::connector::Connector;
+use muster_domain::connector::{Connector, ConnectorState, OrganizationAccess};
 use muster_domain::failure::CallFailure;
 use muster_domain::job::{JobKind, JobSubject};
 use muster_domain::protected::ProtectedResource;
@@ -16,8 +15,8 @@ use muster_domain::snapshot::AuthorizedResourceList;
 use muster_domain::{OrganizationId, OrganizationName, ProjectId, ResourceId, cause};
 use muster_runtime::{HandlerError, Outcome, Slice};
 use muster_store::changes::{
-    Changes, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite, RelationKind,
-    RelationWrite, ResourceWrite, StoredReading,
+    Changes, OrganizationWrite, PresenceWrite, ReadingDocument, ReadingKey, ReadingKind, ReadingWrite,
+    RelationKind, RelationWrite, ResourceWrite, StoredReading,
 };
 use muster_store::inventory::KnownResource;
 use muster_store::ledger::{BACKGROUND_PRIORITY, ClaimedJob, NewJob};
@@ -45,6 +44,9 @@ pub(crate) struct Progress {
     pub open: Option<AuthorizedResourceList>,
     /// What resources that were asked for one by one in this pass answered.
     pub answers: Answers,
+    /// A read refused the credential, or was not found, and the organization still admitted it afterwards: reads do so
+    /// one by one.
+    pub admitted_after_refusal: bool,
 }
 
 /// A listing that is half read.
@@ -53,6 +55,9 @@ pub(crate) struct Progress {
 pub(crate) struct Listing {
     /// Leads to the next page.
     pub continuation: Option<String>,
+    /// Pages read so far, beside the first.
+    #[serde(default)]
+    pub pages: u64,
     /// Items so far, as far as they are needed at the end.
     pub items: Vec<Value>,
 }
@@ -73,11 +78,14 @@ pub(crate) struct Pass<'a> {
     pub changes: Changes,
     /// Resources that are about to be rewritten and whose links may end by that.
     pub relinked: Vec<ResourceKey>,
+    /// The credential was found to be lost in this run.
+    pub is_refused: bool,
     known_readings: HashMap<(ReadingKind, String), StoredReading>,
 }
 
 impl<'a> Pass<'a> {
-    /// Reads what is known; `None` where the connector does not work (any more), or does not list the project any more.
+    /// Reads what is known; `None` where nothing is to be read: the connector is no more, or its organization or project
+    /// is not there for it now, which discovery finds out.
     pub(crate) async fn begin(
         job: &'a ClaimedJob,
         slice: &'a Slice<'a>,
@@ -91,9 +99,17 @@ impl<'a> Pass<'a> {
         };
         let store = slice.store();
         let connector = store.connectors().get(subject.connector_id).await?;
-        let Some(connector) = connector.filter(|connector| connector.state.may_work()) else {
+        let Some(connector) = connector else { return Ok(None) };
+        match connector.state {
+            ConnectorState::Removing | ConnectorState::Removed => return Ok(None),
+            state if !state.may_work() => return Err(HandlerError::ConnectorWaits { state }),
+            _ => (),
+        }
+        // One that is stopped, deleted or refused answers every project alike: discovery asks it, once, and comes back.
+        let standing = store.connectors().standing(connector.id, &organization).await?;
+        if standing.is_some_and(|standing| !may_be_read(standing.access)) {
             return Ok(None);
-        };
+        }
         let inventory = store.inventory();
         let Some(found) = inventory.organization_by_name(connector.id, &organization).await? else {
             return Err(not_in_inventory(&format!("organization {organization}")));
@@ -108,7 +124,7 @@ impl<'a> Pass<'a> {
         let credentials = store.credentials();
         let credential = credentials.get(connector.credential_id).await?;
         let secret = credentials.reveal(connector.credential_id).await?;
-        let session = client.session_of(&credential, secret, ConsumptionClass::Background);
+        let session = client.session_of(&credential, secret, job.caller());
         let organization_id = found.id;
         let readings = inventory.readings(connector.id, organization_id, Some(project_id)).await?;
         let known_readings =
@@ -129,6 +145,7 @@ impl<'a> Pass<'a> {
             progress,
             changes: Changes::default(),
             relinked: Vec::new(),
+            is_refused: false,
             known_readings,
         }))
     }
@@ -235,6 +252,28 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Notes that the organization is stopped, so that nobody asks for its other projects.
+    pub(crate) fn note_stopped(&mut self, reason: String) {
+        self.changes.organizations.push(OrganizationWrite::Stands {
+            connector_id: self.connector.id,
+            organization: self.organization.clone(),
+            organization_id: Some(self.organization_id),
+            access: OrganizationAccess::Stopped,
+            reason: Some(reason),
+        });
+    }
+
+    /// The reading that says that the project is listed and answers nothing.
+    pub(crate) fn absence_key(&self) -> ReadingKey {
+        self.reading_key(Read::Projects, "")
+    }
+
+    /// When the project first answered as if it were not there, if it did so last time.
+    pub(crate) fn absent_since(&self) -> Option<DateTime<Utc>> {
+        let stored = self.known_readings.get(&(ReadingKind::Read(Read::Projects), String::new()))?;
+        stored.outcome.is_err().then_some(stored.read_at)
+    }
+
     /// What is known of one kind of resource in this project.
     pub(crate) async fn known(&self, kind: ResourceKind) -> Result<Known, HandlerError> {
         let inventory = self.slice.store().inventory();
@@ -298,6 +337,10 @@ impl<'a> Pass<'a> {
         // Plain structs with text keys always serialise.
         serde_json::to_value(&self.progress).unwrap_or_default()
     }
+}
+
+fn may_be_read(access: OrganizationAccess) -> bool {
+    matches!(access, OrganizationAccess::Connected | OrganizationAccess::Pending)
 }
 
 fn not_in_inventory(what: &str) -> HandlerError {

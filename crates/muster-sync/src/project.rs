@@ -3,7 +3,8 @@
 use crate::SyncSettings;
 use crate::cross_check::{self, Reached};
 use crate::pass::Pass;
-use crate::reads::{self, read};
+use crate::reads::{ReadError, read};
+use crate::refusal;
 use async_trait::async_trait;
 use muster_azdo::{AzureDevOps, CallError};
 use muster_domain::failure::CallFailure;
@@ -14,9 +15,6 @@ use muster_domain::resource::ContentHash;
 use muster_runtime::{Handler, HandlerError, Outcome, Slice};
 use muster_store::ledger::ClaimedJob;
 use std::collections::BTreeSet;
-
-/// Code of Azure DevOps' answer (404) where the project itself is not there.
-const PROJECT_DOES_NOT_EXIST: &str = "TF200016";
 
 /// Reads the settings of projects.
 pub struct SyncProject {
@@ -52,49 +50,100 @@ impl Handler for SyncProject {
             if slice.is_over() {
                 return Ok(pass.carry_on());
             }
-            if let Err(error) = read(one, &mut pass).await {
-                settle(one, error, &mut pass).await?;
+            if let Err(error) = read_believed(one, &mut pass).await
+                && settle(one, error, &mut pass).await? == Settled::NothingAnswers
+            {
+                self.nothing_is_known(&mut pass);
+                return Ok(pass.finish(self.catalogue));
             }
             pass.progress.done.insert(one);
         }
         match cross_check::run(&mut pass, &self.checked).await {
             Ok(Reached::End) => (),
             Ok(Reached::SliceEnd) => return Ok(pass.carry_on()),
-            Err(error) => settle(Read::PipelinePermissions, error, &mut pass).await?,
+            Err(error) => {
+                settle(Read::PipelinePermissions, error, &mut pass).await?;
+            }
         }
+        refusal::note_answer(&mut pass);
         Ok(pass.finish(self.catalogue))
     }
 }
 
+impl SyncProject {
+    /// What was not read in this pass cannot be.
+    fn nothing_is_known(&self, pass: &mut Pass<'_>) {
+        for &one in &self.reads {
+            if !pass.progress.done.contains(&one) {
+                pass.unknown(one, UnknownReason::Forbidden);
+            }
+        }
+    }
+}
+
+/// Makes one read. One that refuses the credential is made once more where the organization still admits it: a single
+/// 401 is no refusal.
+async fn read_believed(one: Read, pass: &mut Pass<'_>) -> Result<(), ReadError> {
+    let is_first = !pass.progress.admitted_after_refusal;
+    match read(one, pass).await {
+        Err(ReadError::Call(error @ CallError::Unauthorized { .. })) if is_first => {
+            if refusal::is_refused_alone(pass, &error).await? {
+                read(one, pass).await
+            } else {
+                Err(error.into())
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+/// What a failed read means for the rest of the pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    /// A gap, which is said; the other reads are made.
+    Gap,
+    /// The project answers nothing at all.
+    NothingAnswers,
+}
+
 /// What a failed read means: a gap that is said, or the end of this run.
-async fn settle(one: Read, error: reads::ReadError, pass: &mut Pass<'_>) -> Result<(), HandlerError> {
+async fn settle(one: Read, error: ReadError, pass: &mut Pass<'_>) -> Result<Settled, HandlerError> {
     let error = match error {
-        reads::ReadError::Call(error) => error,
-        reads::ReadError::Handler(error) => return Err(error),
+        ReadError::Call(error) => error,
+        ReadError::Handler(error) => return Err(error),
+    };
+    if refusal::is_project_absent(&error) {
+        refusal::is_listed_all_the_same(pass, &error).await?;
+        return Ok(Settled::NothingAnswers);
+    }
+    let is_refused_alone = match refusal::is_refused_alone(pass, &error).await {
+        Ok(is_refused_alone) => is_refused_alone,
+        Err(ReadError::Handler(error)) => return Err(error),
+        Err(ReadError::Call(error)) => return Err(pass.keep_and_fail(CallFailure::from(error)).await),
     };
     match error {
-        CallError::Forbidden { .. } => {
+        CallError::Forbidden { .. } | CallError::Unauthorized { .. } if is_refused_alone => {
             tracing::info!(read = %one, error = %error, "a read is refused, what depends on it is unknown");
             pass.unknown(one, UnknownReason::Forbidden);
-            Ok(())
+            Ok(Settled::Gap)
         }
         // Once may be an accident; a second time the gap is said and the rest goes on.
         CallError::Unexpected { .. } if pass.job.attempt > 1 => {
             tracing::warn!(read = %one, error = %error, "an answer is not understood, what depends on it is unknown");
             pass.unknown(one, UnknownReason::ContractViolation);
-            Ok(())
-        }
-        CallError::NotFound { ref detail, .. } if detail.contains(PROJECT_DOES_NOT_EXIST) => {
-            Err(HandlerError::Gone { message: error.to_string() })
+            Ok(Settled::Gap)
         }
         CallError::NotFound { .. } => {
             tracing::info!(read = %one, error = %error, "a read is not offered, what depends on it is unknown");
             pass.unknown(one, UnknownReason::NotOffered);
-            Ok(())
+            Ok(Settled::Gap)
         }
-        error => {
-            let failure = CallFailure::from(error);
-            Err(pass.keep_and_fail(failure).await)
+        // Every project of it would be told the same: its organization is asked once a day, by discovery.
+        CallError::OrganizationStopped { .. } => {
+            pass.note_stopped(error.to_string());
+            pass.keep().await?;
+            Err(HandlerError::Gone { message: error.to_string() })
         }
+        error => Err(pass.keep_and_fail(CallFailure::from(error)).await),
     }
 }

@@ -50,11 +50,9 @@ async fn absent(discovery: &Discovery<'_>) -> Result<BTreeSet<ProjectId>, StepEr
 /// Lists the deleted projects and keeps those that the inventory misses. A credential that may not list them confirms
 /// nothing.
 async fn list_deleted(discovery: &mut Discovery<'_>, absent: &BTreeSet<ProjectId>) -> Result<(), StepError> {
-    let mut guard = PageGuard::in_organization(Read::Projects, &discovery.organization);
     let mut request = PageRequest { continuation: discovery.progress.deleted_projects.continuation.clone() };
-    if let Some(token) = &request.continuation {
-        guard.admit(token)?;
-    }
+    let mut guard = PageGuard::in_organization(Read::Projects, &discovery.organization)
+        .going_on(discovery.progress.deleted_projects.pages, request.continuation.as_deref())?;
     loop {
         let page = match discovery.work.session.deleted_projects(&discovery.organization, request).await {
             Ok(page) => page,
@@ -69,6 +67,7 @@ async fn list_deleted(discovery: &mut Discovery<'_>, absent: &BTreeSet<ProjectId
         discovery.progress.deleted_projects.found.extend(found);
         let Some(next) = next else { break };
         discovery.progress.deleted_projects.continuation.clone_from(&next.continuation);
+        discovery.progress.deleted_projects.pages = guard.pages();
         discovery.commit(Changes::default()).await?;
         request = next;
     }
@@ -87,6 +86,8 @@ pub(super) fn confirms_nothing(error: &CallError, attempt: u32) -> bool {
         | CallError::Unauthorized { .. }
         | CallError::OrganizationStopped { .. }
         | CallError::Transient { .. }
+        | CallError::HostUnavailable { .. }
+        | CallError::CertificateRefused { .. }
         | CallError::GateUnavailable { .. } => false,
     }
 }

@@ -1,11 +1,13 @@
 //! One discovery of an organization: what is known, what is written, how it ends.
 
+use super::departed;
 use super::progress::Progress;
 use crate::inventory_difference::Difference;
+use crate::organization_access::is_known_elsewhere;
 use crate::step::StepError;
 use crate::work::Work;
 use chrono::{DateTime, Utc};
-use muster_azdo::CallError;
+use muster_azdo::{CallError, UnauthorizedReason};
 use muster_domain::read::{Read, UnknownReason};
 use muster_domain::resource::{ContentHash, ResourceKind};
 use muster_domain::{OrganizationId, OrganizationName, ProjectId};
@@ -20,6 +22,14 @@ pub(crate) struct Discovery<'a> {
     pub(crate) progress: Progress,
     /// When projects were read, as far as they ever were.
     pub(super) last_read: HashMap<ProjectId, DateTime<Utc>>,
+    /// The organization itself refused the credential in this run.
+    is_refused: bool,
+}
+
+/// A page where an answer should be, of a read that must not fail in passing.
+fn is_page(error: &CallError) -> bool {
+    let is_page = matches!(error, CallError::Unauthorized { reason: UnauthorizedReason::SignInPage, .. });
+    is_page && error.call().read.is_documented()
 }
 
 /// The read by which it is told when a project was read.
@@ -29,7 +39,8 @@ impl<'a> Discovery<'a> {
     /// Goes on where the last slice stopped. Progress of an older binary that this one cannot read begins anew.
     pub(super) fn new(work: Work<'a>, organization: OrganizationName) -> Self {
         let progress = work.job.progress.clone().and_then(|progress| serde_json::from_value(progress).ok());
-        Self { work, organization, progress: progress.unwrap_or_default(), last_read: HashMap::new() }
+        let progress = progress.unwrap_or_default();
+        Self { work, organization, progress, last_read: HashMap::new(), is_refused: false }
     }
 
     /// Learns when projects were read: what was never read is read and judged whatever changes.
@@ -60,14 +71,23 @@ impl<'a> Discovery<'a> {
         match error {
             CallError::Forbidden { .. } => Ok(true),
             CallError::Unauthorized { .. } if self.progress.admitted_after_refusal => Ok(true),
+            CallError::Unauthorized { .. } if self.is_refused => Ok(false),
             // A token without the scope of one call is answered like one that is lost.
             CallError::Unauthorized { .. } => {
                 match self.work.session.connection_data(&self.organization).await {
+                    // A page is no answer of this read, and may have come from something on the way, once.
+                    Ok(_) if is_page(error) && self.work.job.attempt == 1 => {
+                        let message = error.to_string();
+                        Err(HandlerError::Retry { class: "sign_in_page", message }.into())
+                    }
                     Ok(_) => {
                         self.progress.admitted_after_refusal = true;
                         Ok(true)
                     }
-                    Err(CallError::Unauthorized { .. }) => Ok(false),
+                    Err(CallError::Unauthorized { .. }) => {
+                        self.is_refused = true;
+                        Ok(false)
+                    }
                     Err(error) => Err(error.into()),
                 }
             }
@@ -75,6 +95,8 @@ impl<'a> Discovery<'a> {
             | CallError::NotFound { .. }
             | CallError::OrganizationStopped { .. }
             | CallError::Transient { .. }
+            | CallError::HostUnavailable { .. }
+            | CallError::CertificateRefused { .. }
             | CallError::Unexpected { .. }
             | CallError::GateUnavailable { .. } => Ok(false),
         }
@@ -156,6 +178,36 @@ impl<'a> Discovery<'a> {
         self.work.slice.commit_page(self.work.job, changes, self.progress_json()).await
     }
 
+    /// The credential was refused by what all else rests on: by the organization alone, or everywhere.
+    async fn end_unauthorized(mut self, error: CallError, refused: Changes) -> Result<Outcome, HandlerError> {
+        let is_refused_here = if self.progress.organization_id.is_some() {
+            // The organization said who the credential is, before.
+            self.is_refused_alone(&error).await
+        } else {
+            Ok(false)
+        };
+        let is_known = match is_refused_here {
+            Ok(true) => Ok(true),
+            Ok(false) => is_known_elsewhere(&self.work, std::slice::from_ref(&self.organization)).await,
+            Err(error) => Err(error),
+        };
+        match is_known {
+            Ok(true) => Ok(Outcome::done(refused)),
+            Ok(false) => Err(self.work.fail(error).await),
+            Err(error) => Err(self.work.give_up(error).await),
+        }
+    }
+
+    /// The id that the organization had when it was last read.
+    async fn known_id(&self) -> Result<Option<OrganizationId>, HandlerError> {
+        if let Some(id) = self.progress.organization_id {
+            return Ok(Some(id));
+        }
+        let connectors = self.work.slice.store().connectors();
+        let standing = connectors.standing(self.work.connector.id, &self.organization).await?;
+        Ok(standing.and_then(|standing| standing.organization_id))
+    }
+
     /// Gives way; the next slice goes on here.
     pub(super) fn carry_on(&self) -> Outcome {
         Outcome::carry_on(Changes::default(), self.progress_json())
@@ -163,6 +215,11 @@ impl<'a> Discovery<'a> {
 
     /// The end of a discovery in which a call failed that all else rests on.
     pub(super) async fn end_with(mut self, error: CallError) -> Result<Outcome, HandlerError> {
+        if matches!(error, CallError::NotFound { .. })
+            && let Some(id) = self.known_id().await?
+        {
+            return departed::settle(self, id, error).await;
+        }
         let id = self.progress.organization_id;
         let Some(access) = error.organization_access() else { return Err(self.work.fail(error).await) };
         let reason = Some(error.to_string());
@@ -171,6 +228,7 @@ impl<'a> Discovery<'a> {
         match error {
             // One organization may refuse what others admit: it says so, the others go on.
             CallError::Forbidden { .. } | CallError::NotFound { .. } => Ok(Outcome::done(changes)),
+            CallError::Unauthorized { .. } => self.end_unauthorized(error, changes).await,
             CallError::OrganizationStopped { .. } => {
                 // The probe begins anew: whatever was read before is old by then.
                 self.progress = Progress::default();

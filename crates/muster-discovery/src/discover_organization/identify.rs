@@ -18,7 +18,7 @@ pub(super) async fn identify(discovery: &mut Discovery<'_>) -> Result<Option<Cha
     let data = match discovery.work.session.connection_data(&discovery.organization).await {
         Ok(data) => data,
         Err(error @ CallError::Unauthorized { .. })
-            if is_known_elsewhere(&discovery.work, &discovery.organization).await? =>
+            if is_known_elsewhere(&discovery.work, std::slice::from_ref(&discovery.organization)).await? =>
         {
             let access = OrganizationAccess::Refused;
             let reason = Some(error.to_string());

@@ -5,6 +5,7 @@
 
 mod absent_projects;
 mod absent_repositories;
+mod departed;
 mod discovery;
 mod follow_up;
 mod identify;

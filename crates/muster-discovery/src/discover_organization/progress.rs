@@ -42,6 +42,8 @@ pub(crate) struct Progress {
 pub(crate) struct ProjectListing {
     /// Leads to the next page.
     pub continuation: Option<String>,
+    /// Pages read so far, beside the first.
+    pub pages: u64,
     /// Projects listed so far.
     pub listed: BTreeSet<ProjectId>,
     /// The last page has come.
@@ -56,6 +58,8 @@ pub(crate) struct ProjectListing {
 pub(crate) struct DeletedProjects {
     /// Leads to the next page.
     pub continuation: Option<String>,
+    /// Pages read so far, beside the first.
+    pub pages: u64,
     /// Those of them that the inventory misses.
     pub found: BTreeSet<ProjectId>,
     /// The last page has come, or it is known that none will.

@@ -14,11 +14,9 @@ use muster_store::changes::Changes;
 /// Lists the projects; false where the slice is over before the last page, or the listing needs a second look.
 pub(super) async fn list(discovery: &mut Discovery<'_>) -> Result<bool, StepError> {
     let mut difference = begin(discovery).await?;
-    let mut guard = PageGuard::in_organization(Read::Projects, &discovery.organization);
     let mut request = PageRequest { continuation: discovery.progress.projects.continuation.clone() };
-    if let Some(token) = &request.continuation {
-        guard.admit(token)?;
-    }
+    let mut guard = PageGuard::in_organization(Read::Projects, &discovery.organization)
+        .going_on(discovery.progress.projects.pages, request.continuation.as_deref())?;
     loop {
         let page = discovery.work.session.projects(&discovery.organization, request).await?;
         let next = guard.next(&page)?;
@@ -28,6 +26,7 @@ pub(super) async fn list(discovery: &mut Discovery<'_>) -> Result<bool, StepErro
         }
         let Some(next) = next else { return end(discovery, &difference, changes).await };
         discovery.progress.projects.continuation.clone_from(&next.continuation);
+        discovery.progress.projects.pages = guard.pages();
         discovery.commit(changes).await?;
         if discovery.work.slice.is_over() {
             return Ok(false);

@@ -98,6 +98,7 @@ fn unknown_after(read: Read, error: &CallError, is_refused: bool, attempt: u32) 
     match error {
         // The limit is everybody's, without the budget nothing was asked, and a lost credential is lost everywhere.
         CallError::Throttled { .. }
+        | CallError::HostUnavailable { .. }
         | CallError::GateUnavailable { .. }
         | CallError::Unauthorized { .. }
         | CallError::Forbidden { .. } => None,
@@ -106,7 +107,9 @@ fn unknown_after(read: Read, error: &CallError, is_refused: bool, attempt: u32) 
         CallError::Unexpected { .. } => {
             (!read.is_documented() || attempt > 1).then_some(UnknownReason::ContractViolation)
         }
-        CallError::Transient { .. } | CallError::OrganizationStopped { .. } => {
+        CallError::Transient { .. }
+        | CallError::CertificateRefused { .. }
+        | CallError::OrganizationStopped { .. } => {
             (!read.is_documented()).then_some(UnknownReason::ContractViolation)
         }
     }

@@ -12,6 +12,7 @@ pub(crate) use verdict::Answers;
 
 use crate::pass::Pass;
 use crate::reads::{ReadError, listing_of};
+use crate::refusal;
 use muster_azdo::CallError;
 use muster_domain::protected::ProtectedResource;
 use muster_domain::read::{Read, UnknownReason};
@@ -123,8 +124,12 @@ async fn ask(pass: &mut Pass<'_>, resource: ProtectedResource, id: &str) -> Resu
     let answer = pass.session.pipeline_permissions(&pass.organization, pass.project_id, resource, id).await;
     let answer: Result<PipelineAccess, UnknownReason> = match answer {
         Ok(access) => Ok(access),
-        Err(CallError::Forbidden { .. }) => Err(UnknownReason::Forbidden),
         Err(CallError::NotFound { .. }) => Err(UnknownReason::NotOffered),
+        Err(error @ (CallError::Forbidden { .. } | CallError::Unauthorized { .. }))
+            if refusal::is_refused_alone(pass, &error).await? =>
+        {
+            Err(UnknownReason::Forbidden)
+        }
         // Once may be an accident.
         Err(CallError::Unexpected { .. }) if pass.job.attempt > 1 => Err(UnknownReason::ContractViolation),
         Err(error) => return Err(error.into()),

@@ -21,11 +21,9 @@ where
     Answer: Future<Output = Result<Page<T>, CallError>> + Send,
 {
     let mut listing = pass.progress.listing.take().unwrap_or_default();
-    let mut guard = PageGuard::in_project(read, &pass.organization, pass.project_id);
     let mut request = PageRequest { continuation: listing.continuation.take() };
-    if let Some(token) = &request.continuation {
-        guard.admit(token)?;
-    }
+    let mut guard = PageGuard::in_project(read, &pass.organization, pass.project_id)
+        .going_on(listing.pages, request.continuation.as_deref())?;
     loop {
         let answer =
             fetch(pass.session.clone(), pass.organization.clone(), pass.project_id, request.clone()).await;
@@ -46,8 +44,10 @@ where
             return Ok(listing.items);
         };
         request = next;
-        let (continuation, items) = (request.continuation.clone(), listing.items.clone());
-        pass.progress.listing = Some(Listing { continuation, items });
+        listing.pages = guard.pages();
+        let (continuation, pages, items) =
+            (request.continuation.clone(), listing.pages, listing.items.clone());
+        pass.progress.listing = Some(Listing { continuation, pages, items });
         pass.keep().await?;
     }
 }
