@@ -386,6 +386,19 @@ impl UnknownReason {
             Self::NotInAnswer => "Azure DevOps answered, but said nothing of this resource",
         }
     }
+
+    /// What it means of a read, for people: one that is refused is named with what it needs.
+    pub fn explanation_of(self, read: Read) -> String {
+        if self != Self::Forbidden {
+            return self.explanation().to_owned();
+        }
+        let scope = read.token_scope().map(|scope| match scope_name(scope) {
+            Some(name) => format!("the scope {name} ({scope}) and "),
+            None => format!("the scope {scope} and "),
+        });
+        let (scope, right) = (scope.unwrap_or_default(), read.needed_right());
+        format!("the credential may not read {read}: it needs {scope}the right: {right}")
+    }
 }
 
 #[cfg(test)]
@@ -398,5 +411,20 @@ mod tests {
             assert!(scope_name(scope).is_some_and(|name| name.contains(": Read")), "{scope}");
         }
         assert_eq!(scope_name("vso.code_full"), None);
+    }
+
+    #[test]
+    fn a_refused_read_is_named_with_what_it_needs() {
+        assert_eq!(
+            UnknownReason::Forbidden.explanation_of(Read::ServiceEndpoints),
+            "the credential may not read serviceEndpoints: it needs the scope Service Connections: Read \
+             (vso.serviceendpoint) and the right: role Reader on each service connection"
+        );
+        for read in Read::ALL {
+            let explanation = UnknownReason::Forbidden.explanation_of(read);
+            assert!(explanation.contains(read.as_str()) && explanation.contains(read.needed_right()));
+            let other = UnknownReason::NotReadYet;
+            assert_eq!(other.explanation_of(read), other.explanation());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a rule found on one resource, and how it becomes a judgement.
 
 use muster_domain::assessment::{AssessmentState, Judgement, Verdict};
-use muster_domain::read::UnknownReason;
+use muster_domain::read::{Read, UnknownReason};
 use muster_domain::recommendation::Recommendation;
 use muster_domain::resource::ResourceKey;
 
@@ -33,7 +33,7 @@ impl Answer {
             Self::Unhealthy { cause, observed } => (AssessmentState::Unhealthy, cause, observed),
             Self::NotApplicable { cause, observed } => (AssessmentState::NotApplicable, cause, observed),
             Self::Unknown(reason) => {
-                (AssessmentState::Unknown, reason.cause(), reason.explanation().to_owned())
+                (AssessmentState::Unknown, reason.cause(), explanation(reason, setting_of(recommendation)))
             }
         };
         let (cause, expected, link) = (cause.to_owned(), expected.to_owned(), Some(link));
@@ -42,16 +42,28 @@ impl Answer {
     }
 }
 
+/// The read of the setting that a rule judges, beside the listing of its resources: what is Unknown in an answer is that.
+fn setting_of(recommendation: &Recommendation) -> Option<Read> {
+    recommendation.reads.iter().copied().find(|read| !read.lists_resources())
+}
+
+fn explanation(reason: UnknownReason, read: Option<Read>) -> String {
+    match read {
+        Some(read) => reason.explanation_of(read),
+        None => reason.explanation().to_owned(),
+    }
+}
+
 /// `judgement`, made on what was known earlier of a resource whose listing gave nothing this time. That the question
 /// does not arise is still believed: it asks for nothing.
-pub(crate) fn doubted(judgement: Judgement, reason: UnknownReason) -> Judgement {
+pub(crate) fn doubted(judgement: Judgement, listing: Option<Read>, reason: UnknownReason) -> Judgement {
     if judgement.verdict.state == AssessmentState::NotApplicable {
         return judgement;
     }
     let verdict = Verdict {
         state: AssessmentState::Unknown,
         cause: reason.cause().to_owned(),
-        observed: reason.explanation().to_owned(),
+        observed: explanation(reason, listing),
         ..judgement.verdict
     };
     Judgement { verdict, ..judgement }

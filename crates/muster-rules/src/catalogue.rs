@@ -81,7 +81,10 @@ pub(crate) fn judge(rule: &dyn Rule, snapshot: &ProjectSnapshot) -> Vec<Judgemen
     let judgements = rule.judge(snapshot);
     match snapshot.gap_in(&listings) {
         None => judgements,
-        Some(reason) => judgements.into_iter().map(|judgement| doubted(judgement, reason)).collect(),
+        Some(reason) => {
+            let listing = listings.into_iter().find(|read| snapshot.gap_in(&[*read]).is_some());
+            judgements.into_iter().map(|judgement| doubted(judgement, listing, reason)).collect()
+        }
     }
 }
 

@@ -278,7 +278,7 @@ fn a_listing_that_gave_nothing_makes_all_that_rests_on_it_unknown() {
                 if rests_on_it {
                     assert_eq!(
                         (verdict.cause.as_str(), verdict.observed.as_str()),
-                        (reason.cause(), reason.explanation())
+                        (reason.cause(), reason.explanation_of(listing).as_str())
                     );
                     assert!(!verdict.expected.is_empty() && verdict.link.is_some());
                 }

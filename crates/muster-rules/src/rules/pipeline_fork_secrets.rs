@@ -206,7 +206,7 @@ mod tests {
         for reason in UnknownReason::ALL {
             let snapshot = ProjectSnapshot { general_settings: Reading::Unknown(reason), ..fork_pipeline() };
             assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
-            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
+            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation_of(Read::GeneralSettings));
         }
     }
 

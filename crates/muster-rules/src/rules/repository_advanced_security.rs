@@ -152,7 +152,10 @@ mod tests {
         for reason in UnknownReason::ALL {
             let snapshot = ProjectSnapshot { advanced_security: Reading::Unknown(reason), ..secured(ON, ON) };
             assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
-            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
+            assert_eq!(
+                verdict(&RULE, &snapshot).observed,
+                reason.explanation_of(Read::AdvancedSecurityEnablement)
+            );
         }
     }
 

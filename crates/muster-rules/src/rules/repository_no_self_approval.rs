@@ -136,7 +136,7 @@ mod tests {
             let snapshot =
                 ProjectSnapshot { policies: Reading::Unknown(reason), ..reviewed(vec![reviewers(2)]) };
             assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
-            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
+            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation_of(Read::PolicyConfigurations));
         }
     }
 

@@ -118,7 +118,7 @@ mod tests {
                 let mut snapshot = of_type(connection_type);
                 snapshot.gaps.insert(Read::ServiceEndpoints, reason);
                 assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
-                assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
+                assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation_of(Read::ServiceEndpoints));
             }
         }
     }

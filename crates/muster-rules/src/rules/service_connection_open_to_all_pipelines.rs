@@ -101,7 +101,7 @@ mod tests {
         for reason in UnknownReason::ALL {
             let snapshot = connection(&Reading::Unknown(reason), Agrees, None);
             assert_verdict(&RULE, &snapshot, Unknown, reason.cause());
-            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation());
+            assert_eq!(verdict(&RULE, &snapshot).observed, reason.explanation_of(Read::AuthorizedResources));
         }
     }
 
