@@ -106,6 +106,8 @@ async fn a_refusal_after_throttling_stops_no_connector() {
     let subject = JobSubject::project(bench.connector().await.id, organization, project);
     let refused = json!({ "answer": "unauthorized" });
     break_route(&bench, "serviceEndpoints", 1, &refused);
+    // Both organizations are asked whether they still know the credential.
+    break_route(&bench, "connectionData", 2, &refused);
     let error = bench.run_once(JobKind::ProjectSync, subject.clone()).await.unwrap_err();
     assert!(matches!(error, HandlerError::NeedsAuth { .. }), "believed where nothing was throttled: {error}");
 

@@ -156,7 +156,7 @@ async fn an_answer_that_is_not_understood_twice_is_a_gap() {
     let case = Case::begin(world()).await;
     case.break_route("extensions", 2, &json!({ "status": 200, "body": "{\"nothing\": 1}" }));
     let error = case.discover_failing().await;
-    assert!(matches!(error, HandlerError::Retry { .. }), "{error}");
+    assert!(matches!(error, HandlerError::RetryUpTo { attempts: 2, .. }), "{error}");
     case.bench.run_all().await;
     assert_eq!(case.gap(Read::Extensions).await, Some(UnknownReason::ContractViolation));
 }

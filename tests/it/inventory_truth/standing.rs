@@ -130,7 +130,7 @@ async fn a_stopped_organization_is_probed_once_a_day() {
     let case = Case::begin(two_organizations()).await;
     case.change("stopOrganization", json!({}));
     let error = case.bench.run_once(JobKind::OrganizationDiscover, case.subject()).await.unwrap_err();
-    let HandlerError::Parked { until } = error else { panic!("not parked: {error}") };
+    let HandlerError::Parked { until, .. } = error else { panic!("not parked: {error}") };
     let wait = until - case.bench.store.now().await.unwrap();
     assert!(wait.num_hours() == 23 || wait.num_hours() == 24, "{wait}");
     let standings = standings(&case.bench, case.connector).await;
