@@ -109,7 +109,24 @@ impl TestBroker {
         TestUser { name, amqp_url }
     }
 
-    async fn permit(&self, user: &str, configure: &str, write: &str, read: &str) {
+    /// Gives a user another password.
+    pub async fn set_password(&self, user: &str, password: &str) {
+        self.management.put(&format!("users/{user}"), json!({ "password": password, "tags": "" })).await;
+    }
+
+    /// Deletes the virtual host with everything in it.
+    pub async fn lose(&self) {
+        self.management.delete(&format!("vhosts/{}", self.vhost)).await;
+    }
+
+    /// Makes the virtual host again, empty, after it was lost.
+    pub async fn make_again(&self) {
+        self.management.put(&format!("vhosts/{}", self.vhost), json!({})).await;
+        self.permit(user_of(&self.node.amqp_url), ".*", ".*", ".*").await;
+    }
+
+    /// Allows a user what the three patterns match.
+    pub async fn permit(&self, user: &str, configure: &str, write: &str, read: &str) {
         let permissions = json!({ "configure": configure, "write": write, "read": read });
         self.management.put(&format!("permissions/{}/{user}", self.vhost), permissions).await;
     }
@@ -158,6 +175,35 @@ impl TestBroker {
     /// Deletes a queue with what is in it, as an operator's mistake does; whether it was there.
     pub async fn delete_queue(&self, name: &str) -> bool {
         self.management.delete(&format!("queues/{}/{name}", self.vhost)).await
+    }
+
+    /// Deletes an exchange; whether it was there.
+    pub async fn delete_exchange(&self, name: &str) -> bool {
+        self.management.delete(&format!("exchanges/{}/{name}", self.vhost)).await
+    }
+
+    /// Removes a binding.
+    pub async fn unbind(&self, exchange: &str, queue: &str, key: &str) {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}/{key}", self.vhost);
+        assert!(self.management.delete(&path).await, "{queue} was bound to {exchange} by {key}");
+    }
+
+    /// Lets every queue whose name matches hold at most that many messages.
+    pub async fn limit_queues(&self, pattern: &str, most_messages: u32) {
+        let definition = json!({ "max-length": most_messages, "overflow": "reject-publish" });
+        let policy = json!({ "pattern": pattern, "apply-to": "queues", "definition": definition });
+        self.management.put(&format!("policies/{}/limit", self.vhost), policy).await;
+    }
+
+    /// Takes the leader from a quorum queue, for good: what a node that is killed right after the declaration leaves
+    /// behind now and then.
+    pub async fn stop_leader(&self, queue: &str) {
+        let stop = format!(
+            "{{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{}\">>, queue, <<\"{queue}\">>)), \
+             {{Name, _}} = amqqueue:get_pid(Queue), ra:stop_server(quorum_queues, {{Name, node()}}).",
+            self.vhost
+        );
+        rabbitmqctl(&self.node, &["eval", &stop]).await;
     }
 
     /// Makes the broker close every connection to the virtual host.

@@ -83,8 +83,12 @@ async fn ready(State(probes): State<Probes>) -> Response {
     if !matches!(tokio::time::timeout(DATABASE_DEADLINE, probes.store.ping()).await, Ok(Ok(()))) {
         wrong.push("the database does not answer");
     }
-    if probes.transport.as_ref().is_some_and(|transport| !transport.health().connected) {
-        wrong.push("the broker is not connected");
+    match probes.transport.as_ref().map(|transport| transport.health()) {
+        Some(health) if !health.connected => wrong.push("the broker is not connected"),
+        Some(health) if health.consumers < health.consumers_wanted => {
+            wrong.push("a queue does not serve, or its consumer is being made anew");
+        }
+        Some(_) | None => {}
     }
     if wrong.is_empty() {
         (StatusCode::OK, "ready\n").into_response()
