@@ -189,7 +189,7 @@ async fn four_processes_on_one_identity_stay_under_the_share_together() {
     assert!(highest > SHARE_TSTU / 2.0, "the demand was no demand: {highest} TSTU");
     let budgets = busy.store.budget(settings()).list().await.expect("list");
     let budget = budgets.iter().find(|budget| !budget.identity.is_provisional()).expect("the identity's");
-    assert!(budget.view.remaining_told.is_some() && !budget.spent.is_empty(), "{budget:?}");
+    assert!(!budget.spent.is_empty(), "{budget:?}");
     drop(busy.processes);
 }
 
@@ -201,7 +201,7 @@ fn settings() -> BudgetSettings {
 async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
     let busy = Busy::start(120, Duration::ZERO, 2).await;
     let fault = json!({
-        "match": { "route": "build_definitions", "nth": 5 },
+        "match": { "route": "buildDefinitions", "nth": 5 },
         "action": { "status": 429, "headers": { "Retry-After": "6" } },
     });
     busy.fleet.simulator.install_fault(serde_json::from_value(fault).expect("a fault")).expect("install");
@@ -242,10 +242,18 @@ async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
 async fn a_small_organization_is_read_while_a_big_one_has_hundreds_of_projects_due() {
     let busy = Busy::start(240, Duration::ZERO, 1).await;
     let (big, small) = (busy.organization(0), busy.organization(1));
-    // The first pass asks for both: the small one is what is asked for last.
     busy.ask(&big).await;
     wait_until("the big one is under way", PATIENT, async || {
         busy.live(&big).await.iter().any(|job| job.state == JobState::Running)
+    })
+    .await;
+    // What the first pass asked of the small one is not wanted: a few of its projects are, later.
+    wait_until("nothing is asked of the small one", PATIENT, async || {
+        for job in busy.live(&small).await {
+            // A running one may have ended meanwhile.
+            let _ = busy.store.ledger().cancel(job.id, "test").await;
+        }
+        busy.live(&small).await.is_empty()
     })
     .await;
     let of_small: Vec<_> = busy.projects.iter().filter(|(name, _)| *name == small).take(3).collect();

@@ -329,13 +329,23 @@ async fn the_heads_of_organizations_are_found_by_index(bench: Bench) {
     let rows = bench
         .store
         .reader()
-        .all("job", &format!("{} {statement}", explain.0), vec![sea_orm::Value::from(16_i64)])
+        .all(
+            "job",
+            &format!("{} {statement}", explain.0),
+            vec![sea_orm::Value::from(16_i64), sea_orm::Value::from(128_i64)],
+        )
         .await
         .expect("explain");
     let plan: Vec<String> = rows.iter().map(|row| row.get(explain.1).expect("a line")).collect();
     let plan = plan.join("\n");
-    assert!(plan.matches("job_fair_ix").count() >= 3, "{plan}");
-    assert!(!plan.contains("Seq Scan on job") && !plan.contains("SCAN j\n"), "{plan}");
+    assert!(
+        plan.matches("job_fair_ix").count() >= 2,
+        "from organization to organization, and each head: {plan}"
+    );
+    assert!(!plan.contains("Seq Scan on job") && !plan.contains("job_due_ix"), "{plan}");
+    // What is sorted is a head of fixed length: below the first limit the order is the index's.
+    let below_the_heads_limit = plan.rsplit("Limit ").next().unwrap_or_default();
+    assert!(bench.backend == crate::Backend::Sqlite || !below_the_heads_limit.contains("Sort"), "{plan}");
     let tickets = bench.store.ledger().dispatch(Role::Sync, 16, 16).await.expect("dispatch");
     assert_eq!(tickets.len(), 16);
 }

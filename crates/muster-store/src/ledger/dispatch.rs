@@ -32,6 +32,9 @@ pub(super) const GATE_JOINS: &str = "
     LEFT JOIN consumption_control narrow ON narrow.connector_id = j.connector_id
         AND narrow.organization_folded = substr(j.fairness_key, 38) AND narrow.organization_folded <> ''";
 
+/// Due jobs of one organization that are looked at: where all of them are held back, so are the others, which have the
+/// same connector and credential.
+const LOOKED_AT: i64 = 128;
 /// What was spent is compared over this window: every budget keeps one of about this length.
 const SPENDING_WINDOW: Duration = muster_domain::budget::DEFAULT_WINDOW;
 
@@ -212,7 +215,7 @@ async fn due_jobs(
 ) -> Result<Vec<DueJob<JobId>>, StoreError> {
     let statement = due_statement(role, backend);
     let most = i64::try_from(places).unwrap_or(i64::MAX);
-    let rows = reader.all("job", &statement, values![most]).await?;
+    let rows = reader.all("job", &statement, values![most, most.max(LOOKED_AT)]).await?;
     rows.iter()
         .map(|row| {
             let identity: Option<String> = row.get("budget_key")?;
@@ -238,10 +241,19 @@ pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
              AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
         )
     };
+    // Left alone, SQLite takes the index by due time and sorts.
+    let by_index = match backend {
+        Backend::Postgres => "",
+        Backend::Sqlite => "INDEXED BY job_fair_ix",
+    };
     let head = format!(
-        "SELECT j.id FROM job j {GATE_JOINS}
-         WHERE {} AND j.fairness_key = organizations.fairness_key AND j.due_at_ms <= {{transaction_now}} AND {} AND {}
-         ORDER BY j.priority, j.due_at_ms LIMIT $1",
+        "SELECT j.id FROM (
+            SELECT j.id, j.kind, j.connector_id, j.credential_id, j.fairness_key, j.priority, j.due_at_ms,
+                j.spends_budget, j.needs_connector
+            FROM job j {by_index} WHERE {} AND j.fairness_key = organizations.fairness_key
+                AND j.due_at_ms <= {{transaction_now}}
+            ORDER BY j.priority, j.due_at_ms LIMIT $2
+         ) AS j {GATE_JOINS} WHERE {} AND {} ORDER BY j.priority, j.due_at_ms LIMIT $1",
         indexed("j"),
         known_kinds(),
         may_run()
