@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tests::broker::TestBroker;
 use tests::database::TestDatabase;
-use tests::local_worker::total;
 use tests::waiting::{PATIENT, SOON, wait_until};
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
@@ -129,10 +128,6 @@ impl Door {
 
     async fn connectors(&self) -> usize {
         self.store.connectors().list().await.expect("list").len()
-    }
-
-    fn counted(&self, name: &str) -> f64 {
-        total(&self.ingress.metrics.render().expect("render"), name)
     }
 
     /// What was counted of requests with this result.
