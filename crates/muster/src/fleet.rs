@@ -10,6 +10,7 @@ use muster_runtime::heartbeats::Heartbeat;
 use muster_runtime::ingress::{Ingress, RequestLoop};
 use muster_runtime::reclaimer::Reclaimer;
 use muster_runtime::relay::Relay;
+use muster_runtime::retention::Retention;
 use muster_runtime::runner::{Runner, RunnerContext, RunnerSettings};
 use muster_runtime::schedules::Schedules;
 use muster_sync::SyncSettings;
@@ -67,7 +68,12 @@ pub(crate) fn start_scheduler(process: &Process) {
         store: process.store.clone(),
         shutdown: process.shutdown.clone(),
         discovery_every: hours(scheduling.discovery_hours),
-        keep_done: hours(scheduling.keep_done_hours),
+        retention: Arc::new(Retention::new(
+            process.store.clone(),
+            process.metrics.clone(),
+            process.shutdown.clone(),
+            process.configuration.retention.keep_for(hours(scheduling.keep_done_hours)),
+        )),
     }
     .start();
     Relay {

@@ -10,14 +10,18 @@ use muster_queue::{
     TicketTransport, TopologyMode,
 };
 use muster_runtime::configuration::{Configuration, Topology};
-use muster_runtime::lifecycle::Shutdown;
+use muster_runtime::lifecycle::{
+    BROKER_CLOSE, DATABASE_CLOSE, Drain, LONGEST_DRAIN, Shutdown, TELEMETRY_FLUSH,
+};
 use muster_runtime::metrics::Metrics;
 use muster_runtime::probes::Probes;
 use muster_store::{Durability, KeyRing, Store, StoreError, StoreOptions, Subscribers};
 use secrecy::ExposeSecret as _;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 /// A process of the fleet, with everything its loops share.
 pub(crate) struct Process {
@@ -100,14 +104,18 @@ impl Process {
         let lock =
             if needs == Needs::AllInOne && is_sqlite(&configuration) { Some(folder.lock()?) } else { None };
         let store = open_store(&configuration, durability).await?;
-        if embedded {
-            store.migrate().await?;
-        } else {
-            store.check_schema().await?;
+        match store.check_schema().await {
+            Ok(()) => (),
+            Err(StoreError::SchemaUnknown(_)) if embedded => store.migrate().await?,
+            Err(error) => return Err(error.into()),
         }
         let owner = owner_name();
         let broker = open_broker(&configuration, &owner).await?;
         let metrics = Metrics::new().map_err(|error| Failed::new(Exit::Failure, error.to_string()))?;
+        let released = store.ledger().release_unknown_versions().await?;
+        if released > 0 {
+            tracing::info!(jobs = released, "jobs that an older binary did not know are due");
+        }
         let shutdown = Shutdown::new();
         Ok(Self {
             configuration,
@@ -145,20 +153,40 @@ impl Process {
         self.drain().await
     }
 
-    /// Waits for the soft stop, drains, and closes what was opened.
+    /// Waits for the soft stop, drains, and closes what was opened, all within [`LONGEST_DRAIN`].
     pub(crate) async fn drain(self) -> Result<(), Failed> {
+        self.shutdown.soft().cancelled().await;
+        let began = Instant::now();
+        end_at_the_latest(LONGEST_DRAIN);
         let drain = self.shutdown.drained().await;
-        self.broker.tickets().close().await;
-        if let Err(error) = self.store.close().await {
-            tracing::warn!(error = %error, "the database was not closed cleanly");
+        if timeout(BROKER_CLOSE, self.broker.tickets().close()).await.is_err() {
+            tracing::warn!("the broker did not close in time and is left");
+        }
+        // As long as there is; the last connection of an embedded database puts its log into the file.
+        let left = LONGEST_DRAIN.saturating_sub(began.elapsed() + TELEMETRY_FLUSH).max(DATABASE_CLOSE);
+        let patience = if drain == Drain::Complete { left } else { DATABASE_CLOSE };
+        match timeout(patience, self.store.close()).await {
+            Ok(Ok(())) => (),
+            Ok(Err(error)) => tracing::warn!(error = %error, "the database was not closed cleanly"),
+            Err(_) => tracing::warn!("the database did not close in time and is left"),
         }
         match drain {
-            muster_runtime::lifecycle::Drain::Complete => Ok(()),
-            muster_runtime::lifecycle::Drain::Forced => {
-                Err(Failed::new(Exit::Failure, "running work was cut off; it goes on in another process"))
-            }
+            Drain::Complete => Ok(()),
+            Drain::Forced(forced) => Err(Failed::new(Exit::Failure, format!("stopped by force: {forced}"))),
         }
     }
+}
+
+/// Ends the process where even the deadlines of a drain are not kept, because something holds every thread.
+fn end_at_the_latest(after: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(after);
+        // Nothing better is left where standard error is gone.
+        let _ =
+            writeln!(std::io::stderr(), "muster: stopped by force: the process did not end within {after:?}");
+        #[expect(clippy::exit, reason = "nothing in the process can be waited for any more")]
+        std::process::exit(Exit::Failure as i32);
+    });
 }
 
 /// A client of the Azure DevOps of a configuration, on the budget that every process on this database shares.

@@ -6,6 +6,8 @@ mod configuration;
 mod connectors;
 mod data_folder;
 mod database;
+mod management;
+mod operations;
 mod services;
 
 use crate::cli::Global;
@@ -15,7 +17,11 @@ use crate::process::open_store;
 use crate::session::Session;
 use check::{Report, Status};
 use clap::Args;
-use muster_store::Durability;
+use muster_runtime::configuration::Configuration;
+use muster_runtime::lifecycle::DATABASE_CLOSE;
+use muster_store::{Durability, Store};
+use std::time::Duration;
+use tokio::time::timeout;
 
 pub(crate) const EXAMPLES: &str = "\
 Ends with exit code 1 where anything failed; warnings do not fail. No secret is shown.
@@ -52,29 +58,71 @@ impl Doctor {
     async fn examine(&self, global: &Global, report: &mut Report) {
         let Some(configuration) = configuration::examine(global, report) else { return };
         data_folder::examine(&configuration, report);
-        broker::examine(&configuration, report).await;
-        let store = match open_store(&configuration, Durability::EveryCommit).await {
-            Ok(store) => store,
-            Err(failed) => {
-                report.failed("database", "reachable", failed.message, "see the message");
-                if !self.offline {
-                    services::examine(&configuration, &[], report).await;
-                }
-                return;
+        within("broker", report, async |report| broker::examine(&configuration, report).await).await;
+        within("broker", report, async |report| management::examine(&configuration, report).await).await;
+        let mut opened = None;
+        within("database", report, async |report| opened = open(&configuration, report).await).await;
+        let Some(store) = opened else {
+            if !self.offline {
+                within("services", report, async |report| {
+                    services::examine(&configuration, &[], report).await
+                })
+                .await;
             }
+            return;
         };
         let session = Session { configuration, store };
-        if database::examine(&session, report).await {
-            let credentials = database::examine_credentials(&session, report).await;
-            if !self.offline {
-                services::examine(&session.configuration, &credentials, report).await;
+        let mut is_known = false;
+        let mut credentials = Vec::new();
+        within("database", report, async |report| {
+            is_known = database::examine(&session, report).await;
+            if is_known {
+                credentials = database::examine_credentials(&session, report).await;
             }
-            connectors::examine(&session, self.offline, report).await;
-        } else if !self.offline {
-            services::examine(&session.configuration, &[], report).await;
+        })
+        .await;
+        if !self.offline {
+            within("services", report, async |report| {
+                services::examine(&session.configuration, &credentials, report).await;
+            })
+            .await;
         }
-        if let Err(error) = session.store.close().await {
-            tracing::warn!(error = %error, "the database was not closed cleanly");
+        if is_known {
+            within("operations", report, async |report| operations::examine(&session, report).await).await;
+            within("connectors", report, async |report| {
+                connectors::examine(&session, self.offline, report).await;
+            })
+            .await;
+        }
+        match timeout(DATABASE_CLOSE, session.store.close()).await {
+            Ok(Ok(())) => (),
+            Ok(Err(error)) => tracing::warn!(error = %error, "the database was not closed cleanly"),
+            Err(_) => tracing::warn!("the database did not close in time and is left"),
+        }
+    }
+}
+
+/// Longest that one area may take: whoever asks what is wrong must not wait for what is wrong.
+const AREA_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Looks at one area; what was found stays also where it takes too long.
+async fn within(area: &'static str, report: &mut Report, look: impl AsyncFnOnce(&mut Report)) {
+    if timeout(AREA_DEADLINE, look(&mut *report)).await.is_err() {
+        report.failed(
+            area,
+            "answer",
+            format!("not everything answered within {} s", AREA_DEADLINE.as_secs()),
+            "see to what does not answer: it accepts connections and is silent",
+        );
+    }
+}
+
+async fn open(configuration: &Configuration, report: &mut Report) -> Option<Store> {
+    match open_store(configuration, Durability::EveryCommit).await {
+        Ok(store) => Some(store),
+        Err(failed) => {
+            report.failed("database", "reachable", failed.message, "see the message");
+            None
         }
     }
 }

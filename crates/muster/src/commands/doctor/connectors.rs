@@ -79,10 +79,7 @@ async fn organizations(
         if standing.access == OrganizationAccess::Pending {
             report.ok(AREA, check, detail.trim_end());
         } else {
-            let remedy = format!(
-                "do what the reason says, or leave it out: `muster connector update {} --remove-organization {}`",
-                connector.name, standing.organization
-            );
+            let remedy = leave_out(connector, &standing.organization);
             report.warning(AREA, check, detail.trim_end(), remedy);
         }
     }
@@ -94,6 +91,23 @@ async fn organizations(
         format!("{connected} of {} organizations are connected", standings.len()),
     );
     Ok(())
+}
+
+/// What to do about an organization that cannot be read. Only one that was named can be left out.
+fn leave_out(connector: &Connector, organization: &OrganizationName) -> String {
+    match &connector.organizations {
+        OrganizationsChoice::Selected { .. } => format!(
+            "do what the reason says, or leave it out: `muster connector update {} --remove-organization {organization}`",
+            connector.name
+        ),
+        OrganizationsChoice::AllExistingAndFuture => {
+            format!(
+                "do what the reason says; the connector has every organization that its credential finds, or name those \
+                 that you want: `muster connector update {} --organization NAME`",
+                connector.name
+            )
+        }
+    }
 }
 
 /// An organization to prove the credential on: one that is connected, else one that was named.

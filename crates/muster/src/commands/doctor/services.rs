@@ -1,8 +1,10 @@
 //! Whether Azure DevOps and Microsoft Entra can be reached from here, TLS included.
 
 use super::check::Report;
+use chrono::DateTime;
 use muster_azdo::{ENTRA_URL, is_loopback};
 use muster_domain::credential::Credential;
+use muster_domain::{Clock as _, SystemClock};
 use muster_runtime::configuration::Configuration;
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ const AREA: &str = "services";
 /// Hosts of Azure DevOps that every pass talks to.
 /// Source: Microsoft's list of allowed domains and URLs of Azure DevOps.
 const AZURE_DEVOPS_URLS: [&str; 2] = ["https://dev.azure.com", "https://app.vssps.visualstudio.com"];
+/// Tokens of Microsoft Entra bear with five minutes.
+/// Source: Microsoft identity platform, access tokens, clock skew.
+const MOST_SKEW_SECONDS: i64 = 300;
 /// A host that takes longer to answer is as good as away.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -55,7 +60,19 @@ async fn answer(url: &str) -> Result<String, String> {
     }
     let client = builder.build().map_err(|error| error.to_string())?;
     match client.get(url).send().await {
-        Ok(response) => Ok(format!("answers ({})", response.status().as_u16())),
+        Ok(response) => {
+            let date = response.headers().get(reqwest::header::DATE);
+            let date = date.and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+            let skew = date.map(|there| (there.to_utc() - SystemClock.now()).num_seconds().abs());
+            match skew {
+                Some(seconds) if seconds > MOST_SKEW_SECONDS => Err(format!(
+                    "answers ({}), and its clock is {seconds} s from the one of this machine: tokens and certificates are \
+                     refused by that; let this machine take its time from a time server (NTP)",
+                    response.status().as_u16()
+                )),
+                _ => Ok(format!("answers ({})", response.status().as_u16())),
+            }
+        }
         Err(error) => Err(reason(&error)),
     }
 }
