@@ -1,6 +1,7 @@
 //! Secrets are told to Muster by people and by Azure DevOps; it tells none of them on, whatever goes wrong.
 
 use muster_azdo_sim::{Change, ChangeKind, Fault, FaultAction, FaultMatch, Route, SimulatorOptions};
+use muster_domain::connector::ConnectorState;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const PASS_DEADLINE: Duration = Duration::from_secs(150);
 const VARIABLE: &str = "v4riable+of/somebody=\"s pipeline";
 const TRUNCATED: &str = "trunc4ted+secret/of=somebody";
 /// What a person puts into a request by mistake.
-const MISPLACED: &str = "m1splaced0token1n2a3request4x5y6z7a8b9c0d1e2f3g4h5i6j7k8";
+const MISPLACED: &str = "m3splacedtoken2inarequest4x5y6z7a2b3c4d5e6f7g2h3i4j5";
 
 /// A fleet that was told secrets of every kind, and the scan that looks for them.
 struct Told {
@@ -94,6 +95,10 @@ impl Told {
             "resourceGroup": "devops", "region": "westeurope", "credential": MISPLACED,
             "autoDiscovery": "Disabled", "organizations": ["contoso"] });
         publish(&self.fleet.broker, &event("misplaced", ONBOARD, &misplaced)).await;
+        let mut misplaced = misplaced;
+        misplaced["credential"] = json!(CREDENTIAL);
+        misplaced["token"] = json!(MISPLACED);
+        publish(&self.fleet.broker, &event("misplaced-field", ONBOARD, &misplaced)).await;
     }
 
     /// Runs a command; what it says is looked at.
@@ -195,7 +200,14 @@ async fn no_secret_is_told_on_whatever_goes_wrong() {
     let pat = Some(told.fleet.simulator.pat().to_owned());
     let revoke = Change { change: ChangeKind::RevokePat, pat, ..Change::default() };
     told.fleet.simulator.change(&revoke).expect("revoke");
-    told.command(&["connector", "sync", CREDENTIAL]).await;
+    told.command(&["connector", "pause", CREDENTIAL]).await;
+    told.command(&["connector", "resume", CREDENTIAL]).await;
+    let store = told.fleet.store().await;
+    wait_until("the refused token is noticed", PATIENT, async || {
+        let connectors = store.connectors().list().await.expect("list");
+        connectors.iter().any(|connector| connector.state == ConnectorState::NeedsAuth)
+    })
+    .await;
     told.command(&["connector", "show", CREDENTIAL, "-o", "json"]).await;
     told.command(&["doctor"]).await;
     let nowhere = format!("amqp://muster:{MISPLACED}@127.0.0.1:9/none");
