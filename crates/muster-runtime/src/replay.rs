@@ -24,6 +24,8 @@ const ORIGIN: &str = "dead letters";
 const NOT_KEPT_CLASS: &str = "not_kept";
 /// Letters of a group that are looked at together.
 const PAGE: u32 = 50;
+/// What rates are counted in.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Replays dead letters.
 #[derive(Clone)]
@@ -135,7 +137,7 @@ impl Replay {
         let until = filter.until.map_or(now, |until| until.min(now));
         let open =
             DeadLetterFilter { status: Some(LetterStatus::Open), until: Some(until), ..filter.clone() };
-        let mut pace = interval(Duration::from_secs(1) / rate_per_second.get());
+        let mut pace = interval(SECOND / rate_per_second.get());
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut after = None;
         loop {
