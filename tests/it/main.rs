@@ -18,12 +18,16 @@ mod harness;
 mod inventory_truth;
 /// Who may depend on whom: the table of `crates/README.md`, held by the manifests.
 mod layering;
-/// The map of the crates, the crate READMEs, the list of traps and the change log are true.
+/// The map of the crates, the crate READMEs, the lists of traps and faults and the change log are true.
 mod map;
 /// The official Python and Node clients walk the simulator.
 mod official_clients;
+/// Operations over HTTP, and the same by command.
+mod operations_api;
 /// The README tells the truth: its commands are run, its samples are read.
 mod readme;
+/// Nothing grows for ever: every table levels off.
+mod retention;
 /// Sources as the gates see them: code without comments and literals.
 mod scanner;
 /// Rules that every source file keeps.

@@ -103,6 +103,8 @@ fn every_shell_block_is_run_by_a_test_of_this_file() {
         "muster connector create",
         "muster up",
         "muster connector show",
+        "muster budget set",
+        "muster dead-letter replay",
         "muster migrate",
         "muster event publish",
     ];
@@ -178,8 +180,34 @@ async fn one_machine_connects_a_real_organization() {
     for part in ["contoso", "active", "Unhealthy", "project.sync", "LIMIT"] {
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
     }
+    operate(&shell, &organization).await;
+    services::install_tls_provider();
+    for line in block_with("http", "/api/v1/queues").lines() {
+        let path = line.strip_prefix("GET ").expect("a GET");
+        let answer = reqwest::get(format!("{}{path}", address(&up))).await.expect("an answer");
+        assert!(answer.status().is_success(), "{line}: {}", answer.status());
+    }
     up.terminate();
     assert!(up.wait(DEADLINE).await.success(), "{}", up.stderr());
+}
+
+/// What an operator does about consumption and dead letters.
+async fn operate(shell: &Shell, organization: &str) {
+    let consumption = block_with("sh", "muster budget set").replace(ORGANIZATION, organization);
+    let consumption = shell.run(&consumption).await;
+    for part in ["cost of a call", "30 %", "Europe/Berlin", "release day"] {
+        assert!(consumption.contains(part), "{part} is missing in\n{consumption}");
+    }
+    let letters = shell.run(&block_with("sh", "muster dead-letter replay")).await;
+    assert!(letters.contains("DISCARDED"), "{letters}");
+}
+
+/// Where a process with the API listens.
+fn address(process: &Process) -> String {
+    let told = process.stderr();
+    let (_, address) = told.split_once("127.0.0.1:").expect("it told its address");
+    let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+    format!("http://127.0.0.1:{port}")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The command line as people and scripts use it: the real binary against an embedded store and a simulator. Every
 //! command succeeds once and fails once, with the exit code that is promised.
 
+mod budget;
 mod dead_letter;
 mod machine;
 
@@ -91,6 +92,12 @@ async fn every_command_has_a_help_with_an_example() {
         &["dead-letter", "list"],
         &["dead-letter", "show"],
         &["budget"],
+        &["budget", "show"],
+        &["budget", "controls"],
+        &["budget", "pause"],
+        &["budget", "resume"],
+        &["budget", "set"],
+        &["budget", "clear"],
         &["cost"],
         &["doctor"],
         &["completion"],
