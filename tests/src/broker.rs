@@ -195,6 +195,11 @@ impl TestBroker {
         self.management.put(&format!("policies/{}/limit", self.vhost), policy).await;
     }
 
+    /// Ends what [`TestBroker::limit_queues`] began.
+    pub async fn lift_limits(&self) {
+        assert!(self.management.delete(&format!("policies/{}/limit", self.vhost)).await, "there was a limit");
+    }
+
     /// Takes the leader from a quorum queue, for good: what a node that is killed right after the declaration leaves
     /// behind now and then.
     pub async fn stop_leader(&self, queue: &str) {

@@ -1,7 +1,7 @@
 //! A subscriber of facts: a queue of its own on the exchange of facts, and everything that it was ever given.
 
 use crate::broker::TestBroker;
-use crate::waiting::{PATIENT, wait_until};
+use crate::waiting::{self, PATIENT, wait_until};
 use futures::StreamExt as _;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -18,8 +18,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const EVENTS_EXCHANGE: &str = "muster.events";
 /// The subscriber's queue.
 const QUEUE: &str = "test.facts";
-/// The pause before a subscriber connects again to a broker that a test stopped.
-const CONNECT_AGAIN: Duration = Duration::from_millis(200);
 /// An attempt to connect is given up then: a stopped broker does not answer at all.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -53,8 +51,7 @@ impl FactSubscriber {
                 loop {
                     // Whatever ends it, the broker keeps what was not acknowledged.
                     let _ = consume(&url, &kept, &ready).await;
-                    // The broker is away, by the will of the test: nothing to wait for but time.
-                    tokio::time::sleep(CONNECT_AGAIN).await;
+                    waiting::pause().await;
                 }
             };
             tokio::select! {

@@ -44,7 +44,7 @@ pub async fn stays_true(what: &str, period: Duration, mut condition: impl AsyncF
     }
 }
 
-async fn pause() {
+pub(crate) async fn pause() {
     // The one sleep of the tests: the pause of every polling loop.
     tokio::time::sleep(PAUSE).await;
 }

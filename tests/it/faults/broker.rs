@@ -118,13 +118,14 @@ impl Bench {
     async fn wave_under_way(&self) {
         self.wave(JobKind::ProjectSync).await;
         wait_until("a job of the wave runs", SOON, async || {
-            self.count(Role::Sync, JobState::Running).await > 0
+            self.count(Role::Sync, &[JobState::Running]).await > 0
         })
         .await;
     }
 
-    async fn count(&self, role: Role, state: JobState) -> usize {
-        let filter = JobFilter { states: vec![state], limit: ALL, ..JobFilter::default() };
+    /// Jobs of a role in any of the states, at one moment.
+    async fn count(&self, role: Role, states: &[JobState]) -> usize {
+        let filter = JobFilter { states: states.to_vec(), limit: ALL, ..JobFilter::default() };
         let jobs = self.store.ledger().list(&filter).await.expect("list the jobs");
         jobs.iter().filter(|job| job.kind.role() == role).count()
     }

@@ -6,3 +6,5 @@ mod handlers;
 mod points;
 /// A database that commits and says that it did not.
 mod store_answers;
+/// The total check sees what it promises to see.
+mod total;

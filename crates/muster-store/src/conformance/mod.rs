@@ -15,6 +15,7 @@ mod fixtures;
 mod inventory;
 mod job_control;
 mod jobs;
+mod lost_answers;
 mod model;
 mod organizations;
 mod races;

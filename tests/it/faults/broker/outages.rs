@@ -52,23 +52,22 @@ async fn an_alarm_stops_dispatching_only_and_a_frozen_broker_is_noticed() {
 
     bench.wave(JobKind::ProjectSync).await;
     wait_until("every ticket is on its way", SOON, async || {
-        bench.count(Role::Sync, JobState::Pending).await == 0
+        bench.count(Role::Sync, &[JobState::Pending]).await == 0
     })
     .await;
     node.memory_alarm(true).await;
     bench.wave(JobKind::ProjectRefresh).await;
     wait_until("what was dispatched goes on to its end", PATIENT, async || {
-        let (dispatched, running) = (JobState::Dispatched, JobState::Running);
-        bench.count(Role::Sync, dispatched).await + bench.count(Role::Sync, running).await == 0
+        bench.count(Role::Sync, &[JobState::Dispatched, JobState::Running]).await == 0
     })
     .await;
     wait_until("what is not confirmed waits", PATIENT, async || {
-        bench.count(Role::Refresh, JobState::Dispatched).await == 0
+        bench.count(Role::Refresh, &[JobState::Dispatched]).await == 0
     })
     .await;
     stays_true("nothing is dispatched", LONG_ENOUGH, async || {
-        bench.count(Role::Refresh, JobState::Pending).await > 0
-            && bench.count(Role::Refresh, JobState::Running).await == 0
+        bench.count(Role::Refresh, &[JobState::Pending]).await > 0
+            && bench.count(Role::Refresh, &[JobState::Running]).await == 0
     })
     .await;
     bench.all_are_alive().await;

@@ -204,6 +204,8 @@ async fn a_request_whose_taker_died_before_it_acknowledged_is_taken_once() {
     for role in Role::ALL {
         dying.start(&["worker", role.as_str()]).await;
     }
+    // The minute for which the dead process had taken the facts of the request.
+    dying.time_passes("UPDATE event_outbox SET claimed_until_ms = 0").await;
     wait_until("the redelivered request is acknowledged", SOON, async || {
         dying.fleet.broker.ready("muster.v1.ingress").await == Some(0)
     })

@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 use tests::fleet::assert_same;
 use tests::waiting::wait_until;
 use tests::workbench::Workbench;
-use tokio_util::sync::CancellationToken;
 
 /// How often a transaction meets a fault: every job meets some, none meets one in all its attempts.
 const PROBABILITY: f64 = 0.12;
@@ -112,7 +111,7 @@ async fn whatever_the_database_says_of_its_commits_the_end_is_the_same() {
 }
 
 /// A request, all that follows from it, and the facts of it, everything on the store with faults.
-async fn run(bench: &Bench, store: &Store) -> Arc<Published> {
+async fn run(bench: &Workbench, store: &Store) -> Arc<Published> {
     onboard(bench, store).await;
     let (shutdown, published) = (Shutdown::new(), Arc::new(Published::default()));
     Relay {
@@ -126,15 +125,13 @@ async fn run(bench: &Bench, store: &Store) -> Arc<Published> {
     let transport: Arc<dyn TicketTransport> = InProcessTransport::new();
     let settings = RunnerSettings { slots: 2, lease: LEASE, slice: LEASE, overrun: LEASE, hold: LEASE };
     let workers = bench.start_workers(store, &transport, settings);
-    let stop = CancellationToken::new();
-    let sweeping = tokio::spawn(sweep(store.clone(), stop.clone()));
     wait_until("nothing is left to do", DEADLINE, async || {
+        // As the reclaimer of a scheduler does. It may meet a fault, too: then the next round does it.
+        let _ = store.ledger().redispatch_lost(TICKET_LOST_AFTER).await;
         let idle = store.ledger().is_idle().await.expect("reads meet no faults");
         idle && store.outbox().backlog().await.expect("reads meet no faults").pending == 0
     })
     .await;
-    stop.cancel();
-    sweeping.await.expect("the sweeper ends");
     for worker in workers {
         worker.stop().await;
     }
@@ -143,21 +140,8 @@ async fn run(bench: &Bench, store: &Store) -> Arc<Published> {
     published
 }
 
-type Bench = Workbench;
-
-/// Takes lost tickets back, as the reclaimer of a scheduler does.
-async fn sweep(store: Store, stop: CancellationToken) {
-    const INTERVAL: Duration = Duration::from_millis(200);
-    while !stop.is_cancelled() {
-        // It may meet a fault, too: then the next round does it.
-        let _ = store.ledger().redispatch_lost(TICKET_LOST_AFTER).await;
-        // The interval of a loop of the fleet, which this one stands for.
-        tokio::time::sleep(INTERVAL).await;
-    }
-}
-
 /// Sends the same request until it is taken, and once more.
-async fn onboard(bench: &Bench, store: &Store) {
+async fn onboard(bench: &Workbench, store: &Store) {
     let secret = SecretString::from(bench.simulator.pat().to_owned());
     let kind = CredentialKind::PersonalAccessToken;
     bench.store.credentials().put("reader", kind, &secret).await.expect("store the token");
@@ -189,7 +173,7 @@ async fn onboard(bench: &Bench, store: &Store) {
     }
 }
 
-async fn assert_nothing_is_left_or_doubled(bench: &Bench, published: &Published, name: &str) {
+async fn assert_nothing_is_left_or_doubled(bench: &Workbench, published: &Published, name: &str) {
     assert_eq!(
         bench.store.connectors().list().await.expect("list").len(),
         1,
