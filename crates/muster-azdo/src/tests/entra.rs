@@ -180,6 +180,22 @@ async fn an_application_that_is_refused_with_a_new_token_too_is_unauthorized() {
 }
 
 #[tokio::test]
+async fn an_application_of_another_tenant_is_told_so() {
+    const OTHER: &str = "77777777-7777-4777-8777-777777777777";
+    let world = World::start(|_| answer(401, &[("x-vss-resourcetenant", OTHER)], "")).await;
+    let error = world.call().await.unwrap_err();
+    let text = error.to_string();
+    let CallError::Unauthorized { reason, .. } = error else { panic!("{text}") };
+    assert_eq!(reason, UnauthorizedReason::ApplicationOfAnotherTenant);
+    assert!(text.contains(OTHER) && text.contains(&TENANT.to_string()), "{text}");
+
+    let own = TENANT.to_string();
+    let world = World::start(move |_| answer(401, &[("x-vss-resourcetenant", &own)], "")).await;
+    let CallError::Unauthorized { reason, .. } = world.call().await.unwrap_err() else { panic!() };
+    assert_eq!(reason, UnauthorizedReason::CredentialRefused);
+}
+
+#[tokio::test]
 async fn an_organization_that_admits_no_token_does_not_cost_one_with_each_call() {
     let world = World::start(|_| answer(401, &[], "")).await;
     for _ in 0..10 {

@@ -28,7 +28,7 @@ pub(super) fn transition(connector: ConnectorId, event: ConnectorEvent) -> Conne
     ConnectorTransition { connector_id: connector, event, reason: None, tenant_id: None }
 }
 
-fn project_job(connector: ConnectorId) -> NewJob {
+pub(super) fn project_job(connector: ConnectorId) -> NewJob {
     let subject = JobSubject::project(connector, OrganizationName::new("contoso"), ProjectId(uuid(10)));
     job(JobKind::ProjectSync, subject)
 }

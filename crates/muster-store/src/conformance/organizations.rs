@@ -1,12 +1,16 @@
 //! How organizations stand, and what that makes of their connector.
 
-use super::connectors::transition;
-use super::fixtures::{connector, dispatch, new_connector, uuid, write};
+use super::connectors::{project_job, transition};
+use super::fixtures::{connector, dispatch, enqueue_one, new_connector, uuid, write};
 use super::{Bench, on_both};
-use crate::changes::{Changes, ChoiceWrite, ClaimWrite, ConnectorTransition, OrganizationWrite};
+use crate::changes::{
+    Changes, ChoiceWrite, ClaimWrite, ConnectorTransition, OrganizationWrite, RefusedCredential,
+};
+use crate::connectors::ConnectorUpdate;
 use muster_domain::connector::{
     Connector, ConnectorEvent, ConnectorState, OrganizationAccess, OrganizationsChoice,
 };
+use muster_domain::credential::CredentialKind;
 use muster_domain::job::{JobKind, Role};
 use muster_domain::{ConnectorId, OrganizationId, OrganizationName};
 use std::time::Duration;
@@ -17,6 +21,8 @@ on_both!(
     a_paused_or_refused_connector_is_not_moved_by_what_stood_before,
     standings_keep_since_when,
     a_choice_that_names_nothing_is_settled_once,
+    a_renamed_organization_is_the_same_one_in_what_was_chosen,
+    a_refused_credential_stops_all_of_its_connectors_once_and_a_renewed_one_releases_their_jobs,
     who_waits_for_an_organization_is_woken_when_it_is_let_go,
 );
 
@@ -33,6 +39,87 @@ fn stands(
         access,
         reason: reason.map(str::to_owned),
     }
+}
+
+async fn a_renamed_organization_is_the_same_one_in_what_was_chosen(bench: Bench) {
+    let main = connector(&bench.store, "main").await;
+    let [from, to, kept] = ["old", "New", "kept"].map(OrganizationName::new);
+    let chosen = vec![from.clone(), kept.clone()];
+    let update = ConnectorUpdate {
+        organizations: Some(OrganizationsChoice::Selected { organizations: chosen }),
+        ..ConnectorUpdate::default()
+    };
+    bench.store.connectors().update(main.id, &update, &[]).await.expect("choose");
+    let credential = main.credential_id;
+    report(
+        &bench,
+        vec![
+            stands(main.id, "old", OrganizationAccess::Connected, None),
+            stands(main.id, "kept", OrganizationAccess::Refused, Some("grant a right")),
+        ],
+    )
+    .await;
+    let renamed = OrganizationWrite::Renamed { connector_id: main.id, from: from.clone(), to: to.clone() };
+    report(&bench, vec![renamed]).await;
+    let connectors = bench.store.connectors();
+    assert_eq!(connectors.standing(main.id, &from).await.expect("ask"), None);
+    let standing = connectors.standing(main.id, &to).await.expect("ask").expect("the standing");
+    assert_eq!((standing.organization.as_str(), standing.access), ("New", OrganizationAccess::Connected));
+    let OrganizationsChoice::Selected { organizations } = now(&bench, main.id).await.organizations else {
+        panic!("the choice is another kind");
+    };
+    assert!(organizations.contains(&to) && organizations.contains(&kept) && organizations.len() == 2);
+    assert_eq!(connectors.admitting(credential, &[]).await.expect("ask"), Some(to.clone()));
+    assert_eq!(connectors.admitting(credential, &[to]).await.expect("ask"), None, "the other one is refused");
+}
+
+async fn a_refused_credential_stops_all_of_its_connectors_once_and_a_renewed_one_releases_their_jobs(
+    bench: Bench,
+) {
+    let kind = CredentialKind::PersonalAccessToken;
+    let credentials = bench.store.credentials();
+    let stored = credentials.put("reader", kind.clone(), &"secret".into()).await.expect("store it");
+    let mut ids = Vec::new();
+    for name in ["one", "two"] {
+        let id = connector(&bench.store, name).await.id;
+        let update = ConnectorUpdate { credential_id: Some(stored.id), ..ConnectorUpdate::default() };
+        bench.store.connectors().update(id, &update, &[]).await.expect("give it the credential");
+        let mut wish = project_job(id);
+        wish.credential_id = Some(stored.id);
+        enqueue_one(&bench.store, wish).await;
+        ids.push(id);
+    }
+    let other = connector(&bench.store, "other").await.id;
+    assert_eq!(dispatch(&bench.store, Role::Sync).await.len(), 2, "on their way to workers");
+    facts(&bench).await;
+    let refused = || RefusedCredential { credential_id: stored.id, message: "refused (401)".to_owned() };
+    for expected in [2, 0] {
+        write(&bench, Changes { refused_credentials: vec![refused()], ..Changes::default() }).await;
+        assert_eq!(facts(&bench).await, expected, "each connector is told once");
+    }
+    for (id, name) in ids.iter().zip(["one", "two"]) {
+        let stopped = now(&bench, *id).await;
+        let reason = stopped.state_reason.unwrap_or_default();
+        assert_eq!(stopped.state, ConnectorState::NeedsAuth);
+        for part in
+            ["refused (401)", "muster credential set reader", &format!("muster connector resume {name}")]
+        {
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+    assert_eq!(now(&bench, other).await.state, ConnectorState::Pending, "another credential");
+    let load = bench.store.ledger().load().await.expect("load");
+    assert!(load.iter().any(|load| load.role == Role::Sync && load.parked == 2), "{load:?}");
+    credentials.put("reader", kind, &"another".into()).await.expect("renew it");
+    for id in ids {
+        bench
+            .store
+            .connectors()
+            .transition(&transition(id, ConnectorEvent::Resume), &[])
+            .await
+            .expect("resume");
+    }
+    assert_eq!(dispatch(&bench.store, Role::Sync).await.len(), 2);
 }
 
 async fn report(bench: &Bench, organizations: Vec<OrganizationWrite>) {
