@@ -17,9 +17,7 @@ use muster_store::ledger::{BACKGROUND_PRIORITY, NewJob, REQUESTED_PRIORITY};
 use std::io::Write as _;
 use std::time::Duration;
 use tests::fleet::Fleet;
-use tests::processes::Process;
 use tests::waiting::{PATIENT, wait_until};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 const LIMIT_TSTU: f64 = 200.0;
@@ -196,7 +194,8 @@ impl Case {
         let mut measured = self.measure(&fleet, settings).await;
         measured.kept &=
             self.with_a_person(&fleet, settings, &store, &connectors, &mut measured.starts).await;
-        stop(demand, processes);
+        demand.abort();
+        drop(processes);
         measured
     }
 
@@ -359,11 +358,6 @@ async fn ask_without_end(store: Store, jobs: Vec<NewJob>) {
         // Demand is endless anyhow: every project is asked for again before it was read.
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-}
-
-fn stop(demand: JoinHandle<()>, processes: Vec<Process>) {
-    demand.abort();
-    drop(processes);
 }
 
 fn verdict(kept: bool) -> &'static str {

@@ -199,7 +199,7 @@ fn settings() -> BudgetSettings {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
-    let busy = Busy::start(120, Duration::ZERO, 2).await;
+    let busy = Busy::start(24, Duration::ZERO, 2).await;
     let fault = json!({
         "match": { "route": "buildDefinitions", "nth": 5 },
         "action": { "status": 429, "headers": { "Retry-After": "6" } },
@@ -222,7 +222,7 @@ async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
     .await;
     stays_true("nobody calls in the pause", Duration::from_secs(2), async || busy.calls() == calls).await;
     let waiting = busy.live(&busy.organization(0)).await;
-    assert!(waiting.len() > 20 && waiting.iter().all(|job| job.attempt <= 1), "{} jobs wait", waiting.len());
+    assert!(waiting.len() > 5 && waiting.iter().all(|job| job.attempt <= 1), "{} jobs wait", waiting.len());
     assert!(waiting.iter().all(|job| job.state != JobState::Running), "nobody holds a slot in the pause");
     busy.fleet.simulator.reset_stats();
     wait_until("every job is done", PATIENT, async || {

@@ -6,13 +6,17 @@
 
 use super::column::{Column, InFlight, ReadKey};
 use super::packed::{pack_counts, unpack_counts};
-use super::state::{BudgetState, LARGEST_MARGIN, LEAST_MARGIN, MARGIN, ROUNDING_TSTU};
+use super::state::{BudgetState, LARGEST_MARGIN, MARGIN, ROUNDING_TSTU};
 use super::window::Window;
 use super::{BudgetSettings, Grant};
 use crate::consumption_control::Share;
 use crate::read::Read;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+/// What is kept free under a share in any case, as a part of it: the service tells the sum of the identity only, so that
+/// what a part of its calls cost is known less well than what all of them do.
+const LEAST_SHARE_MARGIN: f64 = 0.03;
 
 /// Calls of one scope that the service may still count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,7 +59,7 @@ impl ScopeWindow {
         let mut counts = held;
         counts[column] += 1.0;
         let doubt = budget.estimate.doubt_of_calls(&counts);
-        let margin = (MARGIN * doubt + LEAST_MARGIN * cap).min(LARGEST_MARGIN * cap);
+        let margin = (MARGIN * doubt + LEAST_SHARE_MARGIN * cap).min(LARGEST_MARGIN * cap);
         let missing = before + budget.estimate.value(&counts) + margin - cap;
         if missing > ROUNDING_TSTU { Err(self.room_at(budget, missing, before > 0.0)) } else { Ok(()) }
     }

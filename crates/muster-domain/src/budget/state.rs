@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Standard deviations of the estimate that are kept free under the cap.
 pub(super) const MARGIN: f64 = 2.5;
 /// What is kept free under the cap in any case, as a part of it.
-pub(super) const LEAST_MARGIN: f64 = 0.012;
+const LEAST_MARGIN: f64 = 0.012;
 /// The margin takes at most this part of the cap: before the first header everything is in doubt, and a budget
 /// that kept all of it free would never get to the headers that end the doubt.
 pub(super) const LARGEST_MARGIN: f64 = 0.1;
