@@ -5,7 +5,6 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use muster_azdo_sim::SimulatorOptions;
 use std::time::Duration;
-use tests::broker::TestBroker;
 use tests::fleet::Fleet;
 use tests::processes::Process;
 use tests::waiting::{PATIENT, SOON, stays_true, wait_until};
