@@ -95,7 +95,7 @@ pub(crate) async fn replay(
                 "a group of dead letters was replayed"
             ),
             Err(error) => {
-                tracing::warn!(error = %error, "the replay of a group ended early; the rest is open")
+                tracing::warn!(error = %error, "the replay of a group ended early; the rest is open");
             }
         }
     });
