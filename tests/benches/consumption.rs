@@ -323,6 +323,7 @@ async fn start_of(store: &Store, connector: &Connector) -> Duration {
         if !matches!(state, Some(JobState::Pending | JobState::Dispatched)) {
             return asked.elapsed();
         }
+        // The pause of the polling loop.
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -214,12 +214,12 @@ async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
     };
     wait_until("the identity keeps still", SOON, blocked).await;
     // What was under way when it began ends; then nobody calls.
-    let mut calls = 0;
     wait_until("the last calls have ended", SOON, async || {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        std::mem::replace(&mut calls, busy.calls()) == busy.calls()
+        let budgets = busy.store.budget(settings()).list().await.expect("list");
+        budgets.iter().all(|budget| budget.view.in_flight == 0)
     })
     .await;
+    let calls = busy.calls();
     stays_true("nobody calls in the pause", Duration::from_secs(2), async || busy.calls() == calls).await;
     let waiting = busy.live(&busy.organization(0)).await;
     assert!(waiting.len() > 5 && waiting.iter().all(|job| job.attempt <= 1), "{} jobs wait", waiting.len());
