@@ -13,7 +13,7 @@ use muster_messages::Ticket;
 use muster_messages::ticket::UnreadableTicket;
 use muster_queue::{Acknowledger, Delivery};
 use muster_store::changes::Changes;
-use muster_store::ledger::{ClaimedJob, End, Finish};
+use muster_store::ledger::{ClaimedJob, End, Finish, Lease};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -47,13 +47,15 @@ impl Group {
             return;
         };
         shared.context.metrics.stale_tickets(shared.role, readable.len().saturating_sub(jobs.len()));
+        let leases: Vec<Lease> = jobs.iter().map(|job| job.lease).collect();
         if !jobs.is_empty() {
             crash_point::reach(CrashPoint::Claimed);
             run_jobs(&shared, jobs).await;
             crash_point::reach(CrashPoint::OutcomeCommitted);
         }
         if shared.context.shutdown.hard().is_cancelled() {
-            // What was cut off is released next; where even that fails, redelivery takes it over.
+            // First the leases, so that whoever is handed a ticket next finds its job free; what was committed has none.
+            shared.leases.give_back(&leases).await;
             give_back_all(acknowledgers).await;
         } else {
             Acknowledger::acknowledge_many(acknowledgers).await;

@@ -78,12 +78,26 @@ impl Leases {
 
     /// Gives every lease back: neither an attempt nor a crash.
     pub(super) async fn give_back_all(&self) {
-        let held: Vec<Lease> = self.lock().drain().map(|(lease, _)| lease).collect();
-        if held.is_empty() {
-            return;
+        let held: Vec<Lease> = self.lock().keys().copied().collect();
+        self.give_back(&held).await;
+    }
+
+    /// Gives these leases back. They are held until that is done: whoever is cut off in between leaves them to
+    /// [`Self::give_back_all`].
+    pub(super) async fn give_back(&self, leases: &[Lease]) {
+        match self.store.ledger().release(leases).await {
+            Ok(released) if released > 0 => {
+                tracing::info!(role = %self.role, released, "leases were given back untouched");
+            }
+            Ok(_) => (),
+            Err(error) => {
+                tracing::warn!(role = %self.role, error = %error, "leases cannot be given back, they run out instead");
+                return;
+            }
         }
-        if let Err(error) = self.store.ledger().release(&held).await {
-            tracing::warn!(role = %self.role, error = %error, "leases cannot be given back, they run out instead");
+        let mut held = self.lock();
+        for lease in leases {
+            held.remove(lease);
         }
     }
 

@@ -133,25 +133,33 @@ impl Runner {
                 delivery = consumer.next() => hand.take(delivery),
             }
         }
-        consumer.cancel().await;
-        while let Some(delivery) = consumer.try_next() {
-            hand.take(delivery);
-        }
-        hand.give_back().await;
-        tokio::select! {
-            () = async { while running.join_next().await.is_some() {} } => (),
-            () = hard.cancelled() => self.let_go(running).await,
+        let ends = async {
+            consumer.cancel().await;
+            while let Some(delivery) = consumer.try_next() {
+                hand.take(delivery);
+            }
+            hand.give_back().await;
+            while running.join_next().await.is_some() {}
+        };
+        // A broker that does not answer must not keep the leases from being given back.
+        let has_ended = tokio::select! {
+            () = ends => true,
+            () = hard.cancelled() => false,
+        };
+        if !has_ended {
+            self.let_go(running).await;
         }
     }
 
     /// Handlers are dropped at the hard stop, and a claim or a commit that is under way may end; then every lease goes
-    /// back that is still held.
+    /// back that is still held, before its ticket does: whoever is handed the ticket must not find it running.
     async fn let_go(&self, mut running: JoinSet<()>) {
         let ended = async { while running.join_next().await.is_some() {} };
         if tokio::time::timeout(COMMITS_END_WITHIN, ended).await.is_err() {
-            running.shutdown().await;
+            tracing::warn!(role = %self.shared.role, "what is committed now is left to its fate");
         }
         self.shared.leases.give_back_all().await;
+        running.shutdown().await;
     }
 
     async fn consume(&self, soft: &tokio_util::sync::CancellationToken) -> Option<Box<dyn TicketConsumer>> {

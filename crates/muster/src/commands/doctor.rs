@@ -65,7 +65,7 @@ impl Doctor {
         let Some(store) = opened else {
             if !self.offline {
                 within("services", report, async |report| {
-                    services::examine(&configuration, &[], report).await
+                    services::examine(&configuration, &[], report).await;
                 })
                 .await;
             }

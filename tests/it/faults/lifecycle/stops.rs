@@ -95,7 +95,9 @@ async fn a_stop_while_azure_devops_is_stalled_is_forced_in_time_and_gives_the_le
     let held = holders(&store).await;
     assert!(
         !held.iter().any(|owner| workers.iter().any(|id| owner.ends_with(id))),
-        "leases are left: {held:?}"
+        "leases are left: {held:?}\n{}\n{}",
+        patient.stderr(),
+        hurried.stderr()
     );
     assert_eq!(
         crashes_and_attempts(&fleet).await,
@@ -112,7 +114,7 @@ async fn a_stop_while_the_database_is_stalled_ends_in_time_and_liveness_does_not
     fleet.set("MUSTER_DATABASE_URL", &database.through(&url));
     let processes = [fleet.start(&["scheduler"]).await, fleet.start(&["worker", "sync"]).await];
     for process in &processes {
-        assert_eq!(probe(process, "readyz").await, 200);
+        wait_until("it is ready", PATIENT, async || probe(process, "readyz").await == 200).await;
     }
     database.stall();
     for process in &processes {
