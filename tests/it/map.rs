@@ -1,4 +1,4 @@
-//! The map of the crates, the crate READMEs, the list of traps and the change log are true.
+//! The map of the crates, the crate READMEs, the lists of traps and faults and the change log are true.
 
 use crate::scanner::{code, occurrences};
 use crate::workspace::{members, none, root, sources};
@@ -41,27 +41,66 @@ fn every_readme_is_its_crates_documentation() {
 
 #[test]
 fn every_trap_has_a_test() {
-    let guide = read("tests/README.md");
-    let section = guide.lines().skip_while(|line| *line != "## Traps that others fell into").skip(1);
-    let section = section.take_while(|line| !line.starts_with("## "));
-    let rows: Vec<_> = section.filter(|line| line.starts_with("| ")).skip(1).collect();
+    let rows = table_below("## Traps that others fell into");
     assert!(rows.len() > 10, "the table of traps in tests/README.md: {rows:?}");
-    let code: Vec<_> = sources(&["rs"]).into_iter().map(|source| code(&source.text)).collect();
     let mut complaints = Vec::new();
-    for row in rows {
-        let (_, tests) = row.trim_end_matches([' ', '|']).rsplit_once(" | ").expect("two columns");
-        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
-        if names.is_empty() {
+    for row in &rows {
+        let tests = row.trim_end_matches([' ', '|']).rsplit_once(" | ").expect("two columns").1;
+        if named(tests).is_empty() {
             complaints.push(format!("no test: {row}"));
         }
-        for name in names {
-            let needle = format!("fn {name}(");
-            if !code.iter().any(|code| !occurrences(code, &needle).is_empty()) {
-                complaints.push(format!("no such test: {name}"));
-            }
-        }
     }
+    complaints.extend(missing_tests(rows.iter().flat_map(|row| named(row))));
     none(&complaints);
+}
+
+/// Faults of the list: F01 to F74.
+const FAULTS: usize = 74;
+
+#[test]
+fn every_fault_has_a_test() {
+    let rows = table_below("## Faults");
+    let mut complaints = Vec::new();
+    let mut tests = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let columns: Vec<_> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        let [number, _fault, of_fault, _holds] = columns[..] else {
+            complaints.push(format!("not four columns: {row}"));
+            continue;
+        };
+        if number != format!("F{:02}", index + 1) {
+            complaints.push(format!("out of order: {row}"));
+        }
+        if named(of_fault).is_empty() {
+            complaints.push(format!("no test: {row}"));
+        }
+        tests.extend(named(of_fault));
+    }
+    assert_eq!(rows.len(), FAULTS, "rows of the table of faults in tests/README.md");
+    complaints.extend(missing_tests(tests.into_iter()));
+    none(&complaints);
+}
+
+/// The rows of the first table of a section of `tests/README.md`.
+fn table_below(heading: &str) -> Vec<String> {
+    let guide = read("tests/README.md");
+    let section = guide.lines().skip_while(|line| *line != heading).skip(1);
+    let section = section.take_while(|line| !line.starts_with("## "));
+    section.filter(|line| line.starts_with("| ")).skip(1).map(str::to_owned).collect()
+}
+
+/// What is in backticks.
+fn named(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn missing_tests(names: impl Iterator<Item = String>) -> Vec<String> {
+    let code: Vec<_> = sources(&["rs"]).into_iter().map(|source| code(&source.text)).collect();
+    let is_there = |name: &str| {
+        let needle = format!("fn {name}(");
+        code.iter().any(|code| !occurrences(code, &needle).is_empty())
+    };
+    names.filter(|name| !is_there(name)).map(|name| format!("no such test: {name}")).collect()
 }
 
 #[test]
