@@ -111,6 +111,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_embedded_database_may_take_its_time() {
         let slow = async {
+            // Virtual time: an hour takes none.
             tokio::time::sleep(Duration::from_secs(3_600)).await;
             Ok(7)
         };
