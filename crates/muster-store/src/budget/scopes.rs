@@ -34,10 +34,14 @@ impl Spent {
     }
 }
 
-/// What every scope spent, recent or not.
+/// What every scope spent, recent or not. A row that is not understood must not hold all dispatching up: it is left out.
 pub(crate) async fn spent_lately(session: &Session) -> Result<Vec<Spent>, StoreError> {
     let statement = "SELECT identity_key, fairness_key, spent_tstu, spent_at_ms FROM consumption_scope WHERE spent_tstu > 0";
-    session.all("consumption_scope", statement, values![]).await?.iter().map(spent).collect()
+    let rows = session.all("consumption_scope", statement, values![]).await?;
+    let understood = rows.iter().filter_map(|row| {
+        spent(row).inspect_err(|error| tracing::error!(%error, "what was spent cannot be read")).ok()
+    });
+    Ok(understood.collect())
 }
 
 fn spent(row: &Row) -> Result<Spent, StoreError> {

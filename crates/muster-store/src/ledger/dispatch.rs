@@ -179,8 +179,11 @@ async fn under_way(reader: &Session, role: Role) -> Result<UnderWay, StoreError>
         }
         let identity: Option<String> = row.get("budget_key")?;
         let fairness_key: String = row.get("fairness_key")?;
-        let scope = ControlScope::parse(&fairness_key)
-            .ok_or_else(|| row.broken("fairness_key", "it names no connector"))?;
+        let Some(scope) = ControlScope::parse(&fairness_key) else {
+            // One row that is not understood must not hold the others up.
+            tracing::error!(fairness_key, "the fairness key of a job names no connector");
+            continue;
+        };
         under_way.standings.push(Standing {
             identity: identity.map(IdentityKey::subject),
             connector_id: scope.connector_id,
