@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Numbers from a seed (SplitMix64, <https://prng.di.unimi.it/splitmix64.c>): the same on every platform and release.
+/// Numbers from a seed (`SplitMix64`, <https://prng.di.unimi.it/splitmix64.c>): the same on every platform and release.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 

@@ -118,10 +118,10 @@ pub async fn run(options: ChaosOptions) -> ChaosReport {
     administrators.rest(&site.fleet.simulator);
     let published = publisher.finish().await;
     let mut report = ChaosReport::default();
-    report.figure("seed", options.seed);
-    report.figure("seconds of faults", lasted.as_secs());
-    report.figure("changes of the world", administrators.changes);
-    report.figure("faulty answers planned", administrators.faults);
+    report.figure("seed", &options.seed);
+    report.figure("seconds of faults", &lasted.as_secs());
+    report.figure("changes of the world", &administrators.changes);
+    report.figure("faulty answers planned", &administrators.faults);
     weather_figures(&weather, &mut report);
     drop(weather);
     site.conclude(&options, &connector, published, meter, report).await
@@ -229,16 +229,16 @@ impl Site {
             TotalCheck::of(&self.fleet).with_facts(&self.facts).with_requests(requests.collect::<Vec<_>>());
         let total = check.settle(SETTLED).await;
         let settled = began.elapsed();
-        report.figure("seconds to settle", format!("{:.1}", settled.as_secs_f64()));
+        report.figure("seconds to settle", &format!("{:.1}", settled.as_secs_f64()));
         self.judge_requests(&published, &own, &mut report).await;
-        report.figure("requests accepted", total.requests);
-        report.figure("requests refused", published.invalid.len());
-        report.figure("requests published twice", published.duplicates);
-        report.figure("publications repeated", published.repeated);
-        report.figure("jobs by end", format!("{:?}", total.jobs));
-        report.figure("workers that vanished, by jobs", total.crashes);
-        report.figure("verdicts and their changes", format!("{} and {}", total.assessments, total.changes));
-        report.figure("facts published, and again", format!("{} and {}", total.facts, total.facts_repeated));
+        report.figure("requests accepted", &total.requests);
+        report.figure("requests refused", &published.invalid.len());
+        report.figure("requests published twice", &published.duplicates);
+        report.figure("publications repeated", &published.repeated);
+        report.figure("jobs by end", &format!("{:?}", total.jobs));
+        report.figure("workers that vanished, by jobs", &total.crashes);
+        report.figure("verdicts and their changes", &format!("{} and {}", total.assessments, total.changes));
+        report.figure("facts published, and again", &format!("{} and {}", total.facts, total.facts_repeated));
         self.judge_limit(options, &meter, &mut report);
         for broken in &total.broken {
             report
@@ -280,11 +280,11 @@ impl Site {
         let highest = stats.highest_window_tstu.values().copied().fold(0.0, f64::max);
         let percent = 100.0 * highest / (limit * SHARE);
         let answers = meter.answers + stats.requests.values().sum::<u64>();
-        report.figure("calls answered", answers);
-        report.figure("calls refused (429)", meter.blocked + stats.blocked);
-        report.figure("calls delayed", meter.delayed + stats.delayed);
+        report.figure("calls answered", &answers);
+        report.figure("calls refused (429)", &(meter.blocked + stats.blocked));
+        report.figure("calls delayed", &(meter.delayed + stats.delayed));
         let when = if meter.learnt { "after learning" } else { "while learning" };
-        report.figure("highest window, % of the share", format!("{percent:.1} {when}"));
+        report.figure("highest window, % of the share", &format!("{percent:.1} {when}"));
         report.require(!meter.learnt || percent <= 100.0 + 1e-6, || {
             format!("a window held {percent:.1} % of the share of the limit")
         });
@@ -313,7 +313,7 @@ impl Site {
             scan.look_at("commands", said.as_bytes());
         }
         let looked_at: usize = scan.looked_at().values().sum();
-        report.figure("bytes looked at for secrets", looked_at);
+        report.figure("bytes looked at for secrets", &looked_at);
         for place in ["log of worker", "answers of /metrics", "table", "facts", "exported to", "commands"] {
             let seen = scan.looked_at().iter().any(|(name, bytes)| name.starts_with(place) && *bytes > 0);
             report.require(seen, || format!("there was nothing to look at for secrets: {place}"));
@@ -381,19 +381,20 @@ async fn read_meter(fleet: &Fleet, meter: &mut Meter, window: Duration) {
     meter.delayed = stats.delayed;
     meter.answers = stats.requests.values().sum();
     fleet.simulator.reset_stats();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn weather_figures(weather: &Weather<'_>, report: &mut ChaosReport) {
-    report.figure("workers and schedulers killed", weather.count(&[Deed::KillWorker, Deed::KillScheduler]));
-    report.figure("half of the fleet killed", weather.count(&[Deed::KillHalf]));
-    report.figure("processes frozen", weather.count(&[Deed::Freeze]));
-    report.figure("broker restarted, killed", {
-        format!("{}, {}", weather.count(&[Deed::RestartBroker]), weather.count(&[Deed::KillBroker]))
+    report.figure("workers and schedulers killed", &weather.count(&[Deed::KillWorker, Deed::KillScheduler]));
+    report.figure("half of the fleet killed", &weather.count(&[Deed::KillHalf]));
+    report.figure("processes frozen", &weather.count(&[Deed::Freeze]));
+    report.figure("broker restarted, killed", &{
+        let (restarts, kills) = (weather.count(&[Deed::RestartBroker]), weather.count(&[Deed::KillBroker]));
+        format!("{restarts}, {kills}")
     });
-    report.figure("database restarted", weather.count(&[Deed::RestartDatabase]));
+    report.figure("database restarted", &weather.count(&[Deed::RestartDatabase]));
     let cuts = [Deed::CutBroker, Deed::CutDatabase, Deed::CutAzureDevOps];
-    report.figure("lines cut", weather.count(&cuts));
+    report.figure("lines cut", &weather.count(&cuts));
     let stalls = [Deed::StallBroker, Deed::StallDatabase, Deed::StallAzureDevOps];
-    report.figure("lines stalled", weather.count(&stalls));
+    report.figure("lines stalled", &weather.count(&stalls));
 }

@@ -13,7 +13,7 @@ pub struct ChaosReport {
 
 impl ChaosReport {
     /// Notes a figure.
-    pub fn figure(&mut self, name: &'static str, value: impl ToString) {
+    pub fn figure(&mut self, name: &'static str, value: &impl ToString) {
         self.figures.push((name, value.to_string()));
     }
 
