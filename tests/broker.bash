@@ -150,9 +150,9 @@ CONF
   echo "$amqp $tls $management" >"$node/ports"
 }
 
-# Makes the nodes and boots the first one; `wait_for_broker` boots the others.
+# Makes so many nodes and boots the first one; `wait_for_broker` boots the others.
 start_broker() {
-  local number
+  local nodes=$1 number
   mkdir -p "$services/tls"
   create_certificates "$services/tls"
   take_port && epmd_port=$port
@@ -202,7 +202,7 @@ wait_for_node() {
 
 # Waits for the first node; then boots the others, which join it.
 wait_for_broker() {
-  local number
+  local nodes=$1 number
   wait_for_node "$services/node1"
   for ((number = 2; number <= nodes; number++)); do "$services/node$number/boot"; done
   for ((number = 2; number <= nodes; number++)); do wait_for_node "$services/node$number"; done
