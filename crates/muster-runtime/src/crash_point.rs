@@ -102,7 +102,7 @@ pub fn reach(point: CrashPoint) {
     let _ = point;
 }
 
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 fn read(value: &str) -> Result<(CrashPoint, u32), UnknownCrashPoint> {
     let unknown = || UnknownCrashPoint { value: value.to_owned() };
     let (name, visit) = value.split_once(':').unwrap_or((value, "1"));
