@@ -14,8 +14,13 @@ pub struct TestDatabase {
 
 #[derive(Debug)]
 enum Place {
-    Server { server: String, name: String },
-    Folder { _folder: TempDir },
+    Server {
+        server: String,
+        name: String,
+    },
+    Folder {
+        _folder: TempDir,
+    },
     /// Goes with a server of the test's own.
     OwnServer,
 }

@@ -144,9 +144,8 @@ impl Store {
             let reader = Database::connect(sqlite(&options, readers, READER_CACHE_KIB)).await?;
             (Backend::Sqlite, writer.clone(), reader, writer)
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
-            reachability = Reachability::of_server(
-                options.acquire_timeout + options.statement_timeout + ANSWER_TRAVELS,
-            );
+            reachability =
+                Reachability::of_server(options.acquire_timeout + options.statement_timeout + ANSWER_TRAVELS);
             let connect = |connections| Database::connect(postgres(&options, connections, &reachability));
             let pool = connect(options.max_connections).await?;
             let urgent = connect(URGENT_CONNECTIONS).await?;
@@ -214,7 +213,8 @@ impl Store {
             )));
         }
         if !standing.missing.is_empty() {
-            let with = if standing.newer.is_empty() { "" } else { " with the newest release of this installation" };
+            let with =
+                if standing.newer.is_empty() { "" } else { " with the newest release of this installation" };
             return Err(StoreError::SchemaUnknown(format!(
                 "the database lacks the migrations {}; run `muster migrate`{with}",
                 standing.missing.join(", ")

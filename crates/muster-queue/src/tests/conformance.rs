@@ -288,7 +288,9 @@ async fn what_is_no_ticket_keeps_its_bytes(bench: Bench) {
     let newer = String::from_utf8(ticket(1).ticket.to_json()).unwrap().replacen("\"v\":1", "\"v\":99", 1);
     bench.publish_bytes(newer.as_bytes()).await;
     let delivery = next(&mut consumer).await;
-    let Err(UnreadableTicket::Newer { job, error }) = delivery.ticket else { panic!("{:?}", delivery.ticket) };
+    let Err(UnreadableTicket::Newer { job, error }) = delivery.ticket else {
+        panic!("{:?}", delivery.ticket)
+    };
     assert!(job == Some((ticket(1).ticket.job, ticket(1).ticket.seq)) && error.contains("99"), "{error}");
     assert_eq!(delivery.body, newer.as_bytes());
 }

@@ -17,7 +17,10 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) fn ticket_of(kind: JobKind, number: u128) -> TracedTicket {
     let job = JobId(Uuid::from_u128(number));
     let (subject, cause) = ("subject".to_owned(), "schedule:test".to_owned());
-    TracedTicket { ticket: Ticket { v: TICKET_VERSION, job, seq: 1, kind, subject, cause, urgent: false }, trace: None }
+    TracedTicket {
+        ticket: Ticket { v: TICKET_VERSION, job, seq: 1, kind, subject, cause, urgent: false },
+        trace: None,
+    }
 }
 
 /// A ticket of [`ROLE`].

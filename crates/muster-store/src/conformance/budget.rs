@@ -2,7 +2,9 @@
 
 use super::fixtures::{connector, dispatch, enqueue_one, job};
 use super::{Bench, on_both};
-use muster_domain::budget::{BudgetSettings, ConsumptionClass, ConsumptionGate, Grant, NoRoomReason, ThrottleSignals};
+use muster_domain::budget::{
+    BudgetSettings, ConsumptionClass, ConsumptionGate, Grant, NoRoomReason, ThrottleSignals,
+};
 use muster_domain::job::{JobKind, JobSubject, Role};
 use muster_domain::read::Read;
 use muster_domain::{CredentialId, IdentityKey};

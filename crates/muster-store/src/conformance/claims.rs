@@ -112,7 +112,10 @@ async fn a_row_that_is_not_understood_is_dead_and_the_others_go_on(bench: Bench)
     assert_eq!(jobs.len(), 1);
     let error = ledger.get(broken).await.expect_err("its row is reported");
     let text = error.to_string();
-    assert!(text.contains("job") && text.contains("due_at_ms") && text.contains(&broken.to_string()), "{text}");
+    assert!(
+        text.contains("job") && text.contains("due_at_ms") && text.contains(&broken.to_string()),
+        "{text}"
+    );
     let counts = ledger.counts().await.expect("counts");
     assert!(counts.iter().any(|count| count.state == JobState::Dead && count.jobs == 1), "{counts:?}");
 }

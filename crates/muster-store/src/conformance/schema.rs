@@ -70,10 +70,12 @@ async fn a_schema_that_a_newer_release_added_to_is_worked_with_but_not_migrated(
 
 async fn a_schema_that_a_newer_release_took_from_is_refused(bench: Bench) {
     let connection = bench.connection().await;
-    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000002_contract_less', 0)";
+    let newer =
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20990101_000002_contract_less', 0)";
     connection.execute_unprepared(newer).await.expect("a newer release");
     let error = bench.store.check_schema().await.expect_err("refused");
-    let named = matches!(&error, StoreError::SchemaUnknown(text) if text.contains("m20990101_000002_contract_less"));
+    let named =
+        matches!(&error, StoreError::SchemaUnknown(text) if text.contains("m20990101_000002_contract_less"));
     assert!(named, "{error}");
 }
 
