@@ -29,7 +29,15 @@ impl BudgetState {
                 let remaining = remaining.clamp(0.0, limit);
                 self.hear_used(slot, limit - remaining, limit, now_ms);
                 let first_ms = self.told.map_or(now_ms, |told| told.first_ms);
-                self.told = Some(Told { remaining_tstu: remaining, at_ms: now_ms, first_ms });
+                let slot_of = |told: &Told| told.at_ms.div_euclid(self.window.slot_ms);
+                // Answers overtake each other: of one slot the one that counted most was the last to be counted.
+                let least = match self.told {
+                    Some(told) if slot_of(&told) == now_ms.div_euclid(self.window.slot_ms) => {
+                        remaining.min(told.remaining_tstu)
+                    }
+                    _ => remaining,
+                };
+                self.told = Some(Told { remaining_tstu: least, at_ms: now_ms, first_ms });
             }
             // A refusal without numbers may have other causes than this limit (concurrency, address): only a pause.
             None if signals.blocked || signals.retry_after.is_some() || signals.delay.is_some() => {}

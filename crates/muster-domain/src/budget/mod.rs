@@ -19,6 +19,8 @@
 //! * A grant needs `c·h + F + margin <= cap`. The margin is 2.5 standard deviations of the left side: small for
 //!   calls whose costs are known, large for a read that is used for the first time, of which therefore only few are out
 //!   at once. Before the first header all is doubt, and the margin is bounded, so that the header can come.
+//! * While headers come, the last one and what is on its way since must also stay under the cap: a sum that was told needs
+//!   no costs. Where the cap is near and none came lately, background calls go one at a time until one comes.
 //! * Background calls keep an even pace once a quarter of the cap is used. A window that was spent in one burst could not
 //!   give way to a person for as long as the burst is inside; an evenly spent one gives way as fast as they begin.
 //!

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Standard deviations of the estimate that are kept free under the cap.
 pub(super) const MARGIN: f64 = 2.5;
 /// What is kept free under the cap in any case, as a part of it.
-const LEAST_MARGIN: f64 = 0.012;
+const LEAST_MARGIN: f64 = 0.014;
 /// The margin takes at most this part of the cap: before the first header everything is in doubt, and a budget
 /// that kept all of it free would never get to the headers that end the doubt.
 pub(super) const LARGEST_MARGIN: f64 = 0.1;
@@ -35,6 +35,13 @@ const HEADER_MEMORY: i64 = 10;
 const HEARD_FADE: f64 = 0.1;
 /// Foreign use from this part of the cap on is worth a probe before calls are let out again.
 const NOTABLE_FOREIGN: f64 = 0.1;
+/// Calls that may have overtaken the last header: it may come with an answer that was counted before theirs.
+const SPARE_CALLS: f64 = 1.0;
+/// With less than this part of the cap free, background calls that nobody has told about yet go one at a time: many that
+/// wait for the same free place must not all be let out on an estimate that no header has corrected for a while.
+const NEAR: f64 = 0.03;
+/// The last header says what the service counts for so many slots.
+const FRESH_SLOTS: i64 = 2;
 /// Floating sums are compared with this slack, TSTU.
 pub(super) const ROUNDING_TSTU: f64 = 1e-9;
 
@@ -96,16 +103,20 @@ impl BudgetState {
         let column = self.column(settings, read);
         let mut counts = self.window.held();
         counts[column] += 1.0;
-        let cap = settings.cap_tstu(class, self.limit(settings));
+        let limit = self.limit(settings);
+        let cap = settings.cap_tstu(class, limit);
+        let next_slot = DateTime::from_timestamp_millis(self.window.next_slot_ms()).unwrap_or(now);
         let margin = (MARGIN * self.estimate.doubt(&counts) + LEAST_MARGIN * cap).min(LARGEST_MARGIN * cap);
         let missing = self.estimate.used(&counts) + margin - cap;
         if missing > ROUNDING_TSTU {
             return Err(NoRoom { retry_at: self.room_at(missing, now), reason: NoRoomReason::WindowFull });
         }
-        let may = self.in_pace(-missing, cap) && self.may_probe(cap, now.timestamp_millis());
+        if self.told_use(column, limit, now.timestamp_millis()) > cap {
+            return Err(NoRoom { retry_at: next_slot, reason: NoRoomReason::WindowFull });
+        }
+        let may = self.in_pace(-missing, cap) && self.may_probe(-missing, cap, now.timestamp_millis());
         if class == ConsumptionClass::Background && !may {
-            let next_slot = DateTime::from_timestamp_millis(self.window.next_slot_ms());
-            return Err(NoRoom { retry_at: next_slot.unwrap_or(now), reason: NoRoomReason::Pace });
+            return Err(NoRoom { retry_at: next_slot, reason: NoRoomReason::Pace });
         }
         let slot = self.window.take(column);
         Ok(Grant { identity: identity.clone(), read, slot, scope: None })
@@ -241,6 +252,21 @@ impl BudgetState {
         (guessed > 0.0).then(|| learned / guessed)
     }
 
+    /// What the service may count after one more call of the column, by its last header and what may have come since;
+    /// nothing where there is none of late. A header is a sum and needs no costs; those of the few calls since are taken
+    /// for the mean of all, at least, as single costs are the least certain thing here.
+    fn told_use(&self, column: usize, limit: f64, now_ms: i64) -> f64 {
+        let Some(told) = self.fresh(now_ms) else { return 0.0 };
+        let slots = usize::try_from(self.window.newest - told.at_ms.div_euclid(self.window.slot_ms));
+        let mut since = self.window.recent(slots.unwrap_or(0));
+        since[column] += 1.0 + SPARE_CALLS;
+        let used = limit - told.remaining_tstu;
+        let mean = used / self.window.held().iter().sum::<f64>().max(1.0);
+        let cost = |(column, count): (usize, &f64)| count * self.estimate.cost_tstu(column).max(mean);
+        let doubt = self.estimate.doubt_of_calls(&since);
+        used + since.iter().enumerate().map(cost).sum::<f64>() + MARGIN * doubt
+    }
+
     /// True if one more call of the column keeps the pace.
     fn in_pace(&self, free: f64, cap: f64) -> bool {
         let spent = self.estimate.value(&self.window.recent(PACE_SLOTS));
@@ -253,13 +279,18 @@ impl BudgetState {
         cap - free <= FREE_START * cap || spent < most
     }
 
-    /// False if others were seen to use much of the limit, nothing has been heard since, and a call that will tell
-    /// is already on its way.
-    fn may_probe(&self, cap: f64, now_ms: i64) -> bool {
+    /// False if a call that will tell is already on its way, and nothing was heard lately where that matters: others were
+    /// seen to use much of the limit, or the cap is near.
+    fn may_probe(&self, free: f64, cap: f64, now_ms: i64) -> bool {
         let (_, on_their_way) = self.window.unanswered_by_age();
-        self.estimate.foreign_tstu() < NOTABLE_FOREIGN * cap
-            || self.heard(now_ms)
-            || on_their_way.iter().sum::<f64>() < 1.0
+        let is_near = self.told.is_some() && self.fresh(now_ms).is_none() && free < NEAR * cap;
+        let is_foreign = self.estimate.foreign_tstu() >= NOTABLE_FOREIGN * cap && !self.heard(now_ms);
+        !(is_near || is_foreign) || on_their_way.iter().sum::<f64>() < 1.0
+    }
+
+    /// The last header, if it is so recent that hardly a call has left the window since.
+    fn fresh(&self, now_ms: i64) -> Option<Told> {
+        self.told.filter(|told| now_ms - told.at_ms < FRESH_SLOTS * self.window.slot_ms)
     }
 
     /// When `missing` TSTU will have left: exact by the ring for our own calls; foreign use fades as the estimate

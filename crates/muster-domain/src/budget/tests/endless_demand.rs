@@ -160,3 +160,34 @@ fn costs_come_out_as_they_are() {
     }
     assert!(view.foreign_tstu < 2.0, "nobody else is there: {}", view.foreign_tstu);
 }
+
+/// Every fifth read is asked for three times as often, another fifth seven times in a window.
+fn wandering(read: Read, time: f64) -> f64 {
+    let turn = (time * 7.0) as usize;
+    let index = Read::ALL.iter().position(|other| *other == read).unwrap_or(0);
+    if (index + turn).is_multiple_of(5) { 3.0 } else { 1.0 }
+}
+
+/// Only 200 calls fill the share of the window, and 32 callers wait for its next free place at the same moment.
+#[test]
+fn few_dear_calls_and_many_callers_in_a_short_window() {
+    for (latency_ms, workers) in [((5.0, 60.0), 32), ((5.0, 400.0), 32), ((5.0, 60.0), 12)] {
+        for seed in 1..=10 {
+            let outcome = run(Scenario {
+                cost: |_, _| 0.9,
+                mix: wandering,
+                workers,
+                latency_ms,
+                seed,
+                windows: 8.0,
+                ..Scenario::new(20, 0.9)
+            });
+            let Outcome { highest_tstu, mean_own_tstu, .. } = outcome;
+            let said = format!(
+                "{workers} callers, {latency_ms:?} ms, seed {seed}: {highest_tstu:.1}, mean {mean_own_tstu:.1}"
+            );
+            assert!(highest_tstu <= SHARE_TSTU, "{said}: above the share");
+            assert!(mean_own_tstu >= 0.95 * SHARE_TSTU, "{said}: below 95 % of the share");
+        }
+    }
+}
