@@ -260,7 +260,7 @@ async fn a_small_organization_is_read_while_a_big_one_has_hundreds_of_projects_d
     let jobs: Vec<_> =
         of_small.iter().map(|(name, project)| busy.sync(name, *project, BACKGROUND_PRIORITY)).collect();
     let asked = busy.store.ledger().enqueue(&jobs).await.expect("enqueue");
-    wait_until("the small one is read", PATIENT, async || {
+    wait_until("the small one is read", PATIENT * 3, async || {
         let mut done = 0;
         for job in &asked {
             let job = busy.store.ledger().get(job.job_id).await.expect("get");

@@ -72,6 +72,11 @@ async fn a_ticket_that_comes_twice_runs_its_job_once() {
     let handler = Arc::new(Counting::default());
     let transport = Arc::clone(&door.transport) as Arc<dyn TicketTransport>;
     let worker = LocalWorker::start(&door.store, &transport, Role::Refresh, 4, vec![handler.clone()]);
+    wait_until("both tickets were taken", PATIENT, async || {
+        let view = door.store.ledger().get(job).await.expect("get").expect("the job");
+        view.state == JobState::Done && worker.counted("muster_ticket_stale_total") >= 1.0
+    })
+    .await;
     wait_until_drained(&door).await;
     let view = door.store.ledger().get(job).await.expect("get").expect("the job");
     assert_eq!((view.state, handler.runs.load(Ordering::SeqCst)), (JobState::Done, 1));
