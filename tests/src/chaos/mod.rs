@@ -15,18 +15,20 @@ use crate::credential_scan::CredentialScan;
 use crate::database::TestDatabase;
 use crate::failover::DatabaseNode;
 use crate::fleet::{CREDENTIAL, Fleet};
+use crate::proxy::Proxy;
 use crate::subscriber::FactSubscriber;
 use crate::total_check::TotalCheck;
-use crate::waiting::{PATIENT, wait_for, wait_until};
+use crate::waiting::{PATIENT, try_for, wait_for, wait_until};
 use crew::{Crew, Place};
 use dice::Dice;
 use muster_azdo_sim::SimulatorOptions;
 use publisher::{Published, Publisher, SOURCE, Subjects, discovery, event, publish};
 use report::ChaosReport;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::json;
-use services::{Broker, BrokerChoice, SIDES, Side};
+use services::{Broker, BrokerChoice, SIDES, Side, server_of};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -81,6 +83,7 @@ struct Site {
     sides: Vec<Side>,
     collector: Collector,
     scan: CredentialScan,
+    looking: DatabaseConnection,
     broker: Broker,
     database: DatabaseNode,
 }
@@ -151,15 +154,18 @@ impl Site {
         scan.plant("password of the database", &password);
         let amqp = user.amqp_url.split('@').next().and_then(|login| login.rsplit(':').next());
         scan.plant("password of the broker", amqp.expect("a password"));
+        let base = fleet.simulator.base_url().to_owned();
+        let azure_devops = Arc::new(Proxy::start(&server_of(&base)).await);
         let mut sides = Vec::new();
         for _ in 0..SIDES {
-            let azure_devops = fleet.simulator.base_url();
+            let azure_devops = (&azure_devops, base.as_str());
             sides.push(Side::lay(&broker, &fleet.broker, &user, &database_url, azure_devops).await);
         }
         // Before the first fact.
         let facts = FactSubscriber::start(&fleet.broker).await;
         let crew = Crew::start(places(&fleet, &sides, options.processes));
-        Self { crew, facts, fleet, sides, collector, scan, broker, database }
+        let looking = fleet.database.connect().await;
+        Self { crew, facts, fleet, sides, collector, scan, looking, broker, database }
     }
 
     /// Stores the credential and publishes the request that connects everything; the id of the connector.
@@ -224,13 +230,13 @@ impl Site {
         // What changed since the last look, and what was shown wrong, is read once more.
         publish(&self.fleet.broker, &discovery(connector, "last-look")).await;
         let own = ["onboard", "last-look"].map(str::to_owned);
-        let confirmed = published.valid.iter().chain(&published.invalid).chain(&own);
-        let requests = confirmed.map(|id| (SOURCE.to_owned(), id.clone()));
-        self.wait_for_requests(&own[1]).await;
-        let check =
-            TotalCheck::of(&self.fleet).with_facts(&self.facts).with_requests(requests.collect::<Vec<_>>());
-        let total = check.settle(SETTLED).await;
+        if let Err(unsettled) = self.settle(&own[1]).await {
+            report.broken.push(unsettled);
+        }
         let settled = began.elapsed();
+        let confirmed = published.valid.iter().chain(&published.invalid).chain(&own);
+        let requests: Vec<_> = confirmed.map(|id| (SOURCE.to_owned(), id.clone())).collect();
+        let total = TotalCheck::of(&self.fleet).with_facts(&self.facts).with_requests(requests).run().await;
         report.figure("seconds to settle", &format!("{:.1}", settled.as_secs_f64()));
         self.judge_requests(&published, &own, &mut report).await;
         report.figure("requests accepted", &total.requests);
@@ -251,19 +257,44 @@ impl Site {
             report.broken.push(format!("a process ended by itself: {fallen}"));
         }
         self.scan_everything(&mut report).await;
+        if !report.broken.is_empty() {
+            self.keep_logs(&mut report);
+        }
         report
     }
 
-    /// Waits until a request was taken: only then is having nothing to do the end.
-    async fn wait_for_requests(&self, id: &str) {
-        wait_until("the last request is taken", SETTLED, async || self.taken().await.contains(id)).await;
+    /// Keeps what every process said, for whoever looks for the reason.
+    fn keep_logs(&self, report: &mut ChaosReport) {
+        let folder =
+            tempfile::Builder::new().prefix("muster-chaos-").tempdir().expect("make a folder").keep();
+        for (number, (place, said)) in self.crew.said().into_iter().enumerate() {
+            let name = format!("{number}-{}.log", place.replace(' ', "-"));
+            std::fs::write(folder.join(name), said).expect("keep a log");
+        }
+        report.figure("logs of all processes", &folder.display());
+    }
+
+    /// Waits until the last request was taken, nothing is left to do and every fact is published; else how it stands.
+    async fn settle(&self, last: &str) -> Result<(), String> {
+        let store = self.fleet.store().await;
+        let settled = try_for(SETTLED, async || {
+            let is_idle = self.taken().await.contains(last)
+                && store.ledger().is_idle().await.ok()?
+                && store.outbox().backlog().await.ok()?.pending == 0;
+            is_idle.then_some(())
+        });
+        if settled.await.is_some() {
+            return Ok(());
+        }
+        let (queues, jobs) = (self.fleet.broker.queues().await, store.ledger().counts().await);
+        let outbox = store.outbox().backlog().await;
+        Err(format!("not settled within {SETTLED:?}: {queues:#?} {jobs:#?} {outbox:?}"))
     }
 
     async fn taken(&self) -> BTreeSet<String> {
-        let connection = self.fleet.database.connect().await;
         let query = format!("SELECT message_id AS what FROM inbox WHERE source = '{SOURCE}'");
-        let statement = Statement::from_string(connection.get_database_backend(), query);
-        let rows = connection.query_all_raw(statement).await.expect("read the inbox");
+        let statement = Statement::from_string(self.looking.get_database_backend(), query);
+        let rows = self.looking.query_all_raw(statement).await.expect("read the inbox");
         rows.iter().map(|row| row.try_get("", "what").expect("text")).collect()
     }
 
@@ -305,8 +336,7 @@ impl Site {
                 scan.look_at_answer(&format!("http://{address}/{path}")).await;
             }
         }
-        let connection = self.fleet.database.connect().await;
-        scan.look_at_tables(&connection).await;
+        scan.look_at_tables(&self.looking).await;
         scan.look_at_facts(&self.facts);
         scan.look_at_collected(&self.collector);
         for arguments in [
@@ -356,6 +386,7 @@ async fn blow(weather: &mut Weather<'_>, plan: &Plan, mut dice: Dice) {
         }
         Plan::These(deeds) => {
             for deed in deeds {
+                // Misfortunes come in their own time.
                 tokio::time::sleep(dice.between(shortest, longest / 2)).await;
                 weather.strike(*deed).await;
             }
@@ -377,8 +408,10 @@ async fn keep_changing(fleet: &Fleet, administrators: &mut Administrators, mut d
 /// What is promised of the limit holds from two windows after the first header: what was before is counted apart.
 async fn read_meter(fleet: &Fleet, meter: &mut Meter, window: Duration) {
     while fleet.simulator.stats().flagged == 0 {
+        // A meter is read from time to time, for as long as the run lasts.
         tokio::time::sleep(METER).await;
     }
+    // What is promised holds from two windows on: their length is the matter, not a condition.
     tokio::time::sleep(window * 2).await;
     let stats = fleet.simulator.stats();
     meter.learnt = true;

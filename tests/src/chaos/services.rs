@@ -6,6 +6,7 @@ use crate::broker_nodes::{PrivateBroker, TestCluster};
 use crate::proxy::Proxy;
 use crate::services;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::process::Command;
 
 /// Processes are shared out over so many sides: a cut line meets one of them.
@@ -116,7 +117,8 @@ pub enum Line {
 pub struct Side {
     broker: Vec<Proxy>,
     database: Proxy,
-    azure_devops: Proxy,
+    /// Of both sides: links to settings pages contain the address, and a verdict with another link is another verdict.
+    azure_devops: Arc<Proxy>,
     urls: BTreeMap<String, String>,
 }
 
@@ -127,7 +129,7 @@ impl Side {
         vhost: &TestBroker,
         user: &TestUser,
         database_url: &str,
-        azure_devops_url: &str,
+        azure_devops: (&Arc<Proxy>, &str),
     ) -> Self {
         let mut nodes = Vec::new();
         let mut amqp_urls = Vec::new();
@@ -138,13 +140,13 @@ impl Side {
             nodes.push(proxy);
         }
         let database = Proxy::start(&server_of(database_url)).await;
-        let azure_devops = Proxy::start(&server_of(azure_devops_url)).await;
+        let (azure_devops, azure_devops_url) = azure_devops;
         let urls = BTreeMap::from([
             ("MUSTER_AMQP_URL".to_owned(), amqp_urls.join(",")),
             ("MUSTER_DATABASE_URL".to_owned(), database.through(database_url)),
             ("MUSTER_AZURE_DEVOPS_URL".to_owned(), azure_devops.through(azure_devops_url)),
         ]);
-        Self { broker: nodes, database, azure_devops, urls }
+        Self { broker: nodes, database, azure_devops: Arc::clone(azure_devops), urls }
     }
 
     /// What the processes of this side are told.
@@ -163,7 +165,7 @@ impl Side {
 }
 
 /// `host:port` of a URL.
-fn server_of(url: &str) -> String {
+pub(super) fn server_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split('/').next().unwrap_or(rest);
     rest.rsplit('@').next().unwrap_or(rest).to_owned()

@@ -34,13 +34,13 @@ pub enum Deed {
     CutBroker,
     /// Connections of one side to the database are reset.
     CutDatabase,
-    /// Connections of one side to Azure DevOps are reset.
+    /// Connections to Azure DevOps are reset.
     CutAzureDevOps,
     /// Nothing passes between one side and the broker.
     StallBroker,
     /// Nothing passes between one side and the database.
     StallDatabase,
-    /// Nothing passes between one side and Azure DevOps.
+    /// Nothing passes to and from Azure DevOps.
     StallAzureDevOps,
 }
 

@@ -68,7 +68,11 @@ impl Administrators {
             0 => action.status = Some(*dice.pick(&[500, 502, 503])),
             1 => action.body = Some(json!("{\"value\": [{\"id\": ")),
             2 => action.body = Some(json!({ "message": "not what was asked for" })),
-            3 => action.body = Some(json!("<html>an error page</html>")),
+            3 => {
+                // With 200 it would be the page to sign in on, which says that the credential is refused.
+                action.status = Some(503);
+                action.body = Some(json!("<html>an error page</html>"));
+            }
             4 => action.drop_connection = true,
             5 => drop(action.quirks.insert(*dice.pick(&[Quirk::ByteOrderMark, Quirk::Chunked]))),
             _ => {
