@@ -8,6 +8,7 @@ mod m20261124_000004_events;
 mod m20261124_000005_operations;
 mod m20261124_000006_whole_reading;
 mod m20261124_000007_trust;
+mod m20261124_000008_turns;
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use sea_orm_migration::{
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_operations::Migration),
             Box::new(m20261124_000006_whole_reading::Migration),
             Box::new(m20261124_000007_trust::Migration),
+            Box::new(m20261124_000008_turns::Migration),
         ]
     }
 }

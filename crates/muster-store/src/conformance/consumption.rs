@@ -332,7 +332,7 @@ async fn the_heads_of_organizations_are_found_by_index(bench: Bench) {
         .all(
             "job",
             &format!("{} {statement}", explain.0),
-            vec![sea_orm::Value::from(16_i64), sea_orm::Value::from(128_i64)],
+            [16_i64, 128, 1_024].map(sea_orm::Value::from).to_vec(),
         )
         .await
         .expect("explain");

@@ -1,8 +1,8 @@
 //! Due jobs become tickets: fair between organizations, held back while their identity, their connector or what
 //! people set about consumption does not let them run.
 //!
-//! Roles that spend a consumption budget are dispatched by what was spent ([`fairness`]): a look at the first due jobs
-//! of every organization, a choice, and a compare-and-set. The others take turns by organization, in one statement.
+//! A look at the first due jobs of every organization, a choice by what was spent ([`fairness`]), and a compare-and-set.
+//! Where nothing is spent, organizations take turns by the places that they have.
 
 use super::newer::known_kinds;
 use super::row::trace;
@@ -19,7 +19,7 @@ use muster_domain::{IdentityKey, JobId};
 use muster_messages::Ticket;
 use muster_messages::ticket::{TICKET_VERSION, TracedTicket};
 use sea_orm::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// Joins of [`may_run`]. The control of a connector has no organization; the fairness key of a job is its connector's
@@ -34,7 +34,9 @@ pub(super) const GATE_JOINS: &str = "
 
 /// Due jobs of one organization that are looked at: where all of them are held back, so are the others, which have the
 /// same connector and credential.
-const LOOKED_AT: i64 = 128;
+const LOOKED_AT: usize = 128;
+/// Due jobs of all organizations that are looked at first. Only where they leave places free are more looked at.
+const LOOKED_AT_FIRST: usize = 1_024;
 /// What was spent is compared over this window: every budget keeps one of about this length.
 const SPENDING_WINDOW: Duration = muster_domain::budget::DEFAULT_WINDOW;
 
@@ -80,37 +82,6 @@ impl Ledger {
         window: u32,
         batch: u32,
     ) -> Result<Vec<TracedTicket>, StoreError> {
-        if role == Role::Refresh {
-            self.dispatch_by_turns(role, window, batch).await
-        } else {
-            self.dispatch_by_spending(role, window, batch).await
-        }
-    }
-
-    async fn dispatch_by_turns(
-        &self,
-        role: Role,
-        window: u32,
-        batch: u32,
-    ) -> Result<Vec<TracedTicket>, StoreError> {
-        let statement = turns_statement();
-        let statement = statement.as_str();
-        let rows = self
-            .store
-            .transaction(|session| async move {
-                let parameters = values![role.as_str(), i64::from(window), i64::from(batch)];
-                session.all("job", statement, parameters).await
-            })
-            .await?;
-        in_turn(rows)
-    }
-
-    async fn dispatch_by_spending(
-        &self,
-        role: Role,
-        window: u32,
-        batch: u32,
-    ) -> Result<Vec<TracedTicket>, StoreError> {
         let reader = self.store.reader();
         let under_way = under_way(&reader, role).await?;
         let free = |taken: u32| usize::try_from(window.saturating_sub(taken).min(batch)).unwrap_or(0);
@@ -123,7 +94,9 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let mut standings = under_way.standings;
-        standings.extend(spendings(&self.store, &reader).await?);
+        if due.iter().any(|job| job.identity.is_some()) {
+            standings.extend(spendings(&self.store, &reader).await?);
+        }
         let (urgent, others): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|job| job.priority <= i64::from(REQUESTED_PRIORITY));
         let mut chosen = fairness::in_turn(urgent, &standings, places.0);
@@ -209,39 +182,70 @@ async fn spendings(store: &crate::Store, reader: &Session) -> Result<Vec<Standin
     Ok(spent.into_iter().map(standing).collect())
 }
 
-/// The first due jobs of every organization that may run, as many of each as there are places.
+/// The first due jobs of every organization that may run: a few of each, or as many of each as there are places where
+/// those few leave places free.
 async fn due_jobs(
     reader: &Session,
     role: Role,
     backend: Backend,
     places: usize,
 ) -> Result<Vec<DueJob<JobId>>, StoreError> {
-    let statement = due_statement(role, backend);
-    let most = i64::try_from(places).unwrap_or(i64::MAX);
-    let rows = reader.all("job", &statement, values![most, most.max(LOOKED_AT)]).await?;
-    rows.iter()
-        .map(|row| {
-            let identity: Option<String> = row.get("budget_key")?;
-            Ok(DueJob {
-                id: row.id("id")?,
-                identity: identity.map(IdentityKey::subject),
-                connector_id: row.id("connector_id")?,
-                fairness_key: row.get("fairness_key")?,
-                priority: row.get("priority")?,
-                due_at_ms: row.get("due_at_ms")?,
-            })
-        })
-        .collect()
+    let of_each = LOOKED_AT.max(places);
+    let first = heads(reader, role, backend, places, of_each, LOOKED_AT_FIRST.max(places)).await?;
+    let all_were_looked_at = first.organizations * of_each <= LOOKED_AT_FIRST;
+    if all_were_looked_at || first.due.len() >= places {
+        return Ok(first.due);
+    }
+    Ok(heads(reader, role, backend, places, of_each, of_each * first.organizations).await?.due)
+}
+
+/// What a look at the heads of all organizations found.
+struct Heads {
+    due: Vec<DueJob<JobId>>,
+    /// How many have a pending job, due or not.
+    organizations: usize,
+}
+
+async fn heads(
+    reader: &Session,
+    role: Role,
+    backend: Backend,
+    places: usize,
+    of_each: usize,
+    of_all: usize,
+) -> Result<Heads, StoreError> {
+    let parameters =
+        [places, of_each, of_all].map(|most| Value::from(i64::try_from(most).unwrap_or(i64::MAX)));
+    let rows = reader.all("job", &due_statement(role, backend), parameters.to_vec()).await?;
+    let mut due = Vec::with_capacity(rows.len());
+    let mut organizations = HashSet::new();
+    for row in &rows {
+        let fairness_key: String = row.get("fairness_key")?;
+        organizations.insert(fairness_key.clone());
+        if row.get::<Option<i64>>("due_at_ms")?.is_none() {
+            continue;
+        }
+        let identity: Option<String> = row.get("budget_key")?;
+        due.push(DueJob {
+            id: row.id("id")?,
+            identity: identity.map(IdentityKey::subject),
+            connector_id: row.id("connector_id")?,
+            fairness_key,
+            priority: row.get("priority")?,
+            due_at_ms: row.get("due_at_ms")?,
+        });
+    }
+    Ok(Heads { due, organizations: organizations.len() })
 }
 
 /// Steps from organization to organization along the index `job_fair_ix` and looks at the head of each, so that the
-/// cost goes with the number of organizations and not with the number of due jobs. The role stands in the text, so that
-/// the index is seen to fit.
+/// cost goes with the number of organizations and not with the number of due jobs: of each up to `$2` and its part of
+/// `$3`, at least one, of which up to `$1` that may run. An organization without any is one row without a job. The role
+/// stands in the text, so that the index is seen to fit.
 pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
     let indexed = |job: &str| {
         format!(
-            "{job}.role = '{role}' AND {job}.role <> 'refresh' AND {job}.state = 'pending' \
-             AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
+            "{job}.role = '{role}' AND {job}.state = 'pending' AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
         )
     };
     // Left alone, SQLite takes the index by due time and sorts.
@@ -255,15 +259,18 @@ pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
                 j.spends_budget, j.needs_connector
             FROM job j {by_index} WHERE {} AND j.fairness_key = organizations.fairness_key
                 AND j.due_at_ms <= {{transaction_now}}
-            ORDER BY j.priority, j.due_at_ms LIMIT $2
+            ORDER BY j.priority, j.due_at_ms
+            LIMIT {{least}}($2, {{greatest}}(1, $3 / (SELECT count(*) FROM organizations)))
          ) AS j {GATE_JOINS} WHERE {} AND {} ORDER BY j.priority, j.due_at_ms LIMIT $1",
         indexed("j"),
         known_kinds(),
         may_run()
     );
     let heads = match backend {
-        Backend::Postgres => format!("CROSS JOIN LATERAL ({head}) AS head JOIN job due ON due.id = head.id"),
-        Backend::Sqlite => format!("CROSS JOIN job due ON due.id IN ({head})"),
+        Backend::Postgres => {
+            format!("LEFT JOIN LATERAL ({head}) AS head ON true LEFT JOIN job due ON due.id = head.id")
+        }
+        Backend::Sqlite => format!("LEFT JOIN job due ON due.id IN ({head})"),
     };
     format!(
         "WITH RECURSIVE organizations(fairness_key) AS (
@@ -273,7 +280,7 @@ pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
                 WHERE {} AND next.fairness_key > organizations.fairness_key)
             FROM organizations WHERE organizations.fairness_key IS NOT NULL
         )
-        SELECT due.id, due.connector_id, due.fairness_key, due.priority, due.due_at_ms,
+        SELECT due.id, due.connector_id, organizations.fairness_key, due.priority, due.due_at_ms,
             CASE WHEN due.spends_budget THEN paid.budget_key END AS budget_key
         FROM organizations {heads}
         LEFT JOIN credential paid ON paid.id = due.credential_id
@@ -307,52 +314,6 @@ const STILL_DUE: &str =
     "state = 'pending' AND waiting_reason IS DISTINCT FROM 'needs_auth' AND due_at_ms <= {now}";
 const TICKET_COLUMNS: &str = "id, dispatch_sequence, kind, subject_key, fairness_key, priority, due_at_ms, \
      cause, traceparent, tracestate";
-
-/// Statement (2) of the design. The due time is compared with the start of the transaction, so that the index
-/// bounds the scan, and again with the clock on the locked row.
-fn turns_statement() -> String {
-    format!(
-        "WITH room AS (
-            SELECT {{greatest}}(0, {{least}}($3, $2 - count(*))) AS free FROM job
-            WHERE role = $1 AND state = 'dispatched'
-        ), pick AS (
-            SELECT id FROM (
-                SELECT j.id, j.priority, j.due_at_ms,
-                    row_number() OVER (PARTITION BY j.fairness_key ORDER BY j.priority, j.due_at_ms) AS turn
-                FROM job j {GATE_JOINS}
-                WHERE j.role = $1 AND j.state = 'pending' AND j.waiting_reason IS DISTINCT FROM 'needs_auth'
-                    AND j.due_at_ms <= {{transaction_now}} AND {known} AND {gate}
-            ) AS due ORDER BY CASE WHEN priority <= {REQUESTED_PRIORITY} THEN 0 ELSE 1 END, turn, priority, due_at_ms
-            LIMIT (SELECT free FROM room)
-        ), locked AS (
-            SELECT id FROM job WHERE id IN (SELECT id FROM pick) AND {STILL_DUE} {{skip_locked}}
-        )
-        UPDATE job SET {DISPATCHED} WHERE id IN (SELECT id FROM locked) RETURNING {TICKET_COLUMNS}",
-        known = known_kinds(),
-        gate = may_run()
-    )
-}
-
-/// Rows come back in any order: what a person waits for is first again, and organizations take turns.
-fn in_turn(rows: Vec<Row>) -> Result<Vec<TracedTicket>, StoreError> {
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let order: (i64, i64) = (row.get("priority")?, row.get("due_at_ms")?);
-        found.push((row.get::<String>("fairness_key")?, order, ticket(&row)?));
-    }
-    found.sort_by_key(|(_, order, _)| *order);
-    let mut turns: HashMap<String, u64> = HashMap::new();
-    let mut ordered: Vec<_> = found
-        .into_iter()
-        .map(|(fairness_key, order, ticket)| {
-            let turn = turns.entry(fairness_key).or_default();
-            *turn += 1;
-            (!ticket.ticket.urgent, *turn, order, ticket)
-        })
-        .collect();
-    ordered.sort_by_key(|(is_background, turn, order, _)| (*is_background, *turn, *order));
-    Ok(ordered.into_iter().map(|(_, _, _, ticket)| ticket).collect())
-}
 
 fn ticket(row: &Row) -> Result<TracedTicket, StoreError> {
     Ok(TracedTicket {
