@@ -12,6 +12,7 @@ use muster_domain::{ConnectorId, IdentityKey, OrganizationName, ProjectId};
 use muster_store::connectors::NewConnector;
 use muster_store::ledger::{BACKGROUND_PRIORITY, NewJob};
 use muster_store::{KeyRing, Store, StoreOptions};
+use sea_orm::{ConnectionTrait as _, Database};
 use secrecy::SecretString;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -117,6 +118,11 @@ async fn filled(database: &TestDatabase, kind: JobKind, organizations: u32, jobs
         .collect();
     for chunk in jobs.chunks(1_000) {
         store.ledger().enqueue(chunk).await.expect("enqueue");
+    }
+    if database.url().starts_with("postgres") {
+        // As autovacuum does within a minute.
+        let connection = Database::connect(database.url()).await.expect("connect");
+        connection.execute_unprepared("ANALYZE").await.expect("analyze");
     }
     store
 }

@@ -19,7 +19,7 @@ use muster_domain::{IdentityKey, JobId};
 use muster_messages::Ticket;
 use muster_messages::ticket::{TICKET_VERSION, TracedTicket};
 use sea_orm::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Joins of [`may_run`]. The control of a connector has no organization; the fairness key of a job is its connector's
@@ -190,64 +190,72 @@ async fn due_jobs(
     backend: Backend,
     places: usize,
 ) -> Result<Vec<DueJob<JobId>>, StoreError> {
-    let of_each = LOOKED_AT.max(places);
-    let first = heads(reader, role, backend, places, of_each, LOOKED_AT_FIRST.max(places)).await?;
-    let all_were_looked_at = first.organizations * of_each <= LOOKED_AT_FIRST;
-    if all_were_looked_at || first.due.len() >= places {
-        return Ok(first.due);
+    let statement =
+        format!("{} SELECT count(fairness_key) AS organizations FROM organizations", organizations(role));
+    let counted = reader.one("job", &statement, values![]).await?;
+    let organizations: usize = counted.map_or(Ok(0), |row| row.count("organizations"))?;
+    if organizations == 0 {
+        return Ok(Vec::new());
     }
-    Ok(heads(reader, role, backend, places, of_each, of_each * first.organizations).await?.due)
+    let of_each = LOOKED_AT.max(places);
+    let few = (LOOKED_AT_FIRST.max(places) / organizations).clamp(1, of_each);
+    let due = heads(reader, role, backend, places, few).await?;
+    if few == of_each || due.len() >= places {
+        return Ok(due);
+    }
+    heads(reader, role, backend, places, of_each).await
 }
 
-/// What a look at the heads of all organizations found.
-struct Heads {
-    due: Vec<DueJob<JobId>>,
-    /// How many have a pending job, due or not.
-    organizations: usize,
-}
-
+/// Up to `places` due jobs that may run, of the first `of_each` due jobs of every organization.
 async fn heads(
     reader: &Session,
     role: Role,
     backend: Backend,
     places: usize,
     of_each: usize,
-    of_all: usize,
-) -> Result<Heads, StoreError> {
-    let parameters =
-        [places, of_each, of_all].map(|most| Value::from(i64::try_from(most).unwrap_or(i64::MAX)));
+) -> Result<Vec<DueJob<JobId>>, StoreError> {
+    let parameters = [places, of_each].map(|most| Value::from(i64::try_from(most).unwrap_or(i64::MAX)));
     let rows = reader.all("job", &due_statement(role, backend), parameters.to_vec()).await?;
-    let mut due = Vec::with_capacity(rows.len());
-    let mut organizations = HashSet::new();
-    for row in &rows {
-        let fairness_key: String = row.get("fairness_key")?;
-        organizations.insert(fairness_key.clone());
-        if row.get::<Option<i64>>("due_at_ms")?.is_none() {
-            continue;
-        }
-        let identity: Option<String> = row.get("budget_key")?;
-        due.push(DueJob {
-            id: row.id("id")?,
-            identity: identity.map(IdentityKey::subject),
-            connector_id: row.id("connector_id")?,
-            fairness_key,
-            priority: row.get("priority")?,
-            due_at_ms: row.get("due_at_ms")?,
-        });
-    }
-    Ok(Heads { due, organizations: organizations.len() })
+    rows.iter()
+        .map(|row| {
+            let identity: Option<String> = row.get("budget_key")?;
+            Ok(DueJob {
+                id: row.id("id")?,
+                identity: identity.map(IdentityKey::subject),
+                connector_id: row.id("connector_id")?,
+                fairness_key: row.get("fairness_key")?,
+                priority: row.get("priority")?,
+                due_at_ms: row.get("due_at_ms")?,
+            })
+        })
+        .collect()
 }
 
-/// Steps from organization to organization along the index `job_fair_ix` and looks at the head of each, so that the
-/// cost goes with the number of organizations and not with the number of due jobs: of each up to `$2` and its part of
-/// `$3`, at least one, of which up to `$1` that may run. An organization without any is one row without a job. The role
-/// stands in the text, so that the index is seen to fit.
+/// What can be dispatched, by its index `job_fair_ix`. The role stands in the text, so that the index is seen to fit.
+fn indexed(job: &str, role: Role) -> String {
+    format!(
+        "{job}.role = '{role}' AND {job}.state = 'pending' AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
+    )
+}
+
+/// Steps from organization to organization along the index `job_fair_ix`, so that the cost goes with their number and not
+/// with that of pending jobs. The last row has none.
+fn organizations(role: Role) -> String {
+    format!(
+        "WITH RECURSIVE organizations(fairness_key) AS (
+            SELECT min(first.fairness_key) FROM job first WHERE {}
+            UNION ALL
+            SELECT (SELECT min(next.fairness_key) FROM job next
+                WHERE {} AND next.fairness_key > organizations.fairness_key)
+            FROM organizations WHERE organizations.fairness_key IS NOT NULL
+        )",
+        indexed("first", role),
+        indexed("next", role)
+    )
+}
+
+/// Looks at the head of every organization: of the first `$2` due jobs up to `$1` that may run.
 pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
-    let indexed = |job: &str| {
-        format!(
-            "{job}.role = '{role}' AND {job}.state = 'pending' AND {job}.waiting_reason IS DISTINCT FROM 'needs_auth'"
-        )
-    };
     // Left alone, SQLite takes the index by due time and sorts.
     let by_index = match backend {
         Backend::Postgres => "",
@@ -259,34 +267,23 @@ pub(crate) fn due_statement(role: Role, backend: Backend) -> String {
                 j.spends_budget, j.needs_connector
             FROM job j {by_index} WHERE {} AND j.fairness_key = organizations.fairness_key
                 AND j.due_at_ms <= {{transaction_now}}
-            ORDER BY j.priority, j.due_at_ms
-            LIMIT {{least}}($2, {{greatest}}(1, $3 / (SELECT count(*) FROM organizations)))
+            ORDER BY j.priority, j.due_at_ms LIMIT $2
          ) AS j {GATE_JOINS} WHERE {} AND {} ORDER BY j.priority, j.due_at_ms LIMIT $1",
-        indexed("j"),
+        indexed("j", role),
         known_kinds(),
         may_run()
     );
     let heads = match backend {
-        Backend::Postgres => {
-            format!("LEFT JOIN LATERAL ({head}) AS head ON true LEFT JOIN job due ON due.id = head.id")
-        }
-        Backend::Sqlite => format!("LEFT JOIN job due ON due.id IN ({head})"),
+        Backend::Postgres => format!("CROSS JOIN LATERAL ({head}) AS head JOIN job due ON due.id = head.id"),
+        Backend::Sqlite => format!("CROSS JOIN job due ON due.id IN ({head})"),
     };
     format!(
-        "WITH RECURSIVE organizations(fairness_key) AS (
-            SELECT min(first.fairness_key) FROM job first WHERE {}
-            UNION ALL
-            SELECT (SELECT min(next.fairness_key) FROM job next
-                WHERE {} AND next.fairness_key > organizations.fairness_key)
-            FROM organizations WHERE organizations.fairness_key IS NOT NULL
-        )
-        SELECT due.id, due.connector_id, organizations.fairness_key, due.priority, due.due_at_ms,
+        "{} SELECT due.id, due.connector_id, due.fairness_key, due.priority, due.due_at_ms,
             CASE WHEN due.spends_budget THEN paid.budget_key END AS budget_key
         FROM organizations {heads}
         LEFT JOIN credential paid ON paid.id = due.credential_id
         WHERE organizations.fairness_key IS NOT NULL",
-        indexed("first"),
-        indexed("next")
+        organizations(role)
     )
 }
 
