@@ -103,10 +103,16 @@ impl Busy {
 
     /// Has every project read again as soon as it was read, until the task is dropped.
     fn demand_without_end(&self) -> tokio::task::JoinHandle<()> {
+        self.demand_of(|_| true)
+    }
+
+    /// The same for some organizations.
+    fn demand_of(&self, wanted: impl Fn(&OrganizationName) -> bool) -> tokio::task::JoinHandle<()> {
         let store = self.store.clone();
         let jobs: Vec<_> = self
             .projects
             .iter()
+            .filter(|(name, _)| wanted(name))
             .map(|(name, project)| self.sync(name, *project, BACKGROUND_PRIORITY))
             .collect();
         tokio::spawn(async move {
@@ -128,6 +134,19 @@ impl Busy {
             ..JobFilter::default()
         };
         self.store.ledger().list(&filter).await.expect("list")
+    }
+
+    /// When syncs of an organization ended.
+    async fn read(&self, organization: &OrganizationName) -> Vec<DateTime<Utc>> {
+        let filter = JobFilter {
+            states: vec![JobState::Done],
+            kinds: vec![JobKind::ProjectSync],
+            organization: Some(organization.clone()),
+            limit: 10_000,
+            ..JobFilter::default()
+        };
+        let jobs = self.store.ledger().list(&filter).await.expect("list");
+        jobs.into_iter().filter_map(|job| job.finished_at).collect()
     }
 
     async fn set(&self, scope: &ControlScope, change: ControlChange) {
@@ -242,7 +261,7 @@ async fn after_a_block_the_waiting_jobs_come_back_at_the_pace_of_the_share() {
 async fn a_small_organization_is_read_while_a_big_one_has_hundreds_of_projects_due() {
     let busy = Busy::start(240, Duration::ZERO, 1).await;
     let (big, small) = (busy.organization(0), busy.organization(1));
-    busy.ask(&big).await;
+    let demand = busy.demand_of(|name| *name == big);
     wait_until("the big one is under way", PATIENT, async || {
         busy.live(&big).await.iter().any(|job| job.state == JobState::Running)
     })
@@ -259,18 +278,25 @@ async fn a_small_organization_is_read_while_a_big_one_has_hundreds_of_projects_d
     let of_small: Vec<_> = busy.projects.iter().filter(|(name, _)| *name == small).take(3).collect();
     let jobs: Vec<_> =
         of_small.iter().map(|(name, project)| busy.sync(name, *project, BACKGROUND_PRIORITY)).collect();
+    let read_before = busy.read(&big).await.len();
     let asked = busy.store.ledger().enqueue(&jobs).await.expect("enqueue");
+    let mut ends = Vec::new();
     wait_until("the small one is read", PATIENT * 3, async || {
-        let mut done = 0;
+        ends.clear();
         for job in &asked {
-            let job = busy.store.ledger().get(job.job_id).await.expect("get");
-            done += usize::from(job.is_none_or(|job| job.state == JobState::Done));
+            ends.extend(
+                busy.store.ledger().get(job.job_id).await.expect("get").and_then(|job| job.finished_at),
+            );
         }
-        done == asked.len()
+        ends.len() == asked.len()
     })
     .await;
-    let left = busy.live(&big).await.len();
-    assert!(left > 30, "the big one had only {left} projects left: it was read first");
+    let end = ends.into_iter().max().expect("an end");
+    let read = busy.read(&big).await;
+    let meanwhile = read.iter().filter(|finished_at| **finished_at <= end).count() - read_before;
+    let waits = busy.projects.iter().filter(|(name, _)| *name == big).count();
+    assert!(meanwhile < waits, "{meanwhile} projects of the big one were read first, where {waits} wait");
+    demand.abort();
     drop(busy.processes);
 }
 
