@@ -23,6 +23,8 @@ on_both!(
     who_waits_is_listed_by_scope_and_role,
     the_organization_that_spent_least_is_dispatched_first,
     what_a_person_waits_for_has_places_of_its_own,
+    what_a_person_waits_for_without_a_place_leaves_the_places_of_others,
+    one_organization_takes_the_places_that_all_others_leave,
     the_heads_of_organizations_are_found_by_index,
 );
 
@@ -306,6 +308,38 @@ async fn what_a_person_waits_for_has_places_of_its_own(bench: Bench) {
     let tickets = bench.store.ledger().dispatch(Role::Sync, 4, 8).await.expect("dispatch");
     assert_eq!(tickets.iter().map(|traced| traced.ticket.urgent).collect::<Vec<_>>(), [true]);
     assert!(full.iter().all(|traced| !traced.ticket.urgent));
+}
+
+/// Organizations enough that only a few heads of each are looked at first: 1,024 among 64.
+const MANY_ORGANIZATIONS: u128 = 64;
+
+async fn what_a_person_waits_for_without_a_place_leaves_the_places_of_others(bench: Bench) {
+    const WAITING_OF_EACH: u128 = 17;
+    let (main, _) = connected(&bench, "main", "aad.someone").await;
+    let mut jobs = Vec::new();
+    for organization in 0..MANY_ORGANIZATIONS {
+        let name = format!("organization-{organization}");
+        jobs.extend((0..WAITING_OF_EACH).map(|project| requested(sync(&main, &name, project))));
+        jobs.push(sync(&main, &name, WAITING_OF_EACH));
+    }
+    bench.store.ledger().enqueue(&jobs).await.expect("enqueue");
+    let first = bench.store.ledger().dispatch(Role::Sync, 64, 64).await.expect("dispatch");
+    assert!(first.len() == 64 && first.iter().all(|traced| traced.ticket.urgent));
+    let second = bench.store.ledger().dispatch(Role::Sync, 64, 64).await.expect("dispatch");
+    assert_eq!(second.len(), 64, "behind the first jobs of every organization");
+    assert!(second.iter().all(|traced| !traced.ticket.urgent));
+}
+
+async fn one_organization_takes_the_places_that_all_others_leave(bench: Bench) {
+    let (main, _) = connected(&bench, "main", "aad.someone").await;
+    let mut jobs: Vec<NewJob> = (0..100).map(|project| sync(&main, "due", project)).collect();
+    jobs.extend((1..MANY_ORGANIZATIONS).map(|organization| NewJob {
+        delay: std::time::Duration::from_secs(3_600),
+        ..sync(&main, &format!("later-{organization}"), 1)
+    }));
+    bench.store.ledger().enqueue(&jobs).await.expect("enqueue");
+    let tickets = bench.store.ledger().dispatch(Role::Sync, 64, 64).await.expect("dispatch");
+    assert_eq!(tickets.len(), 64, "more than the few that are looked at first");
 }
 
 /// With thousands of due jobs no plan may look at each of them.

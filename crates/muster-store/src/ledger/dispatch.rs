@@ -89,7 +89,7 @@ impl Ledger {
         if places == (0, 0) {
             return Ok(Vec::new());
         }
-        let due = due_jobs(&reader, role, self.store.backend(), places.0.max(places.1)).await?;
+        let due = due_jobs(&reader, role, self.store.backend(), places).await?;
         if due.is_empty() {
             return Ok(Vec::new());
         }
@@ -97,8 +97,7 @@ impl Ledger {
         if due.iter().any(|job| job.identity.is_some()) {
             standings.extend(spendings(&self.store, &reader).await?);
         }
-        let (urgent, others): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|job| job.priority <= i64::from(REQUESTED_PRIORITY));
+        let (urgent, others): (Vec<_>, Vec<_>) = due.into_iter().partition(is_urgent);
         let mut chosen = fairness::in_turn(urgent, &standings, places.0);
         let places_left = usize::try_from(batch).unwrap_or(usize::MAX).saturating_sub(chosen.len());
         chosen.extend(fairness::in_turn(others, &standings, places.1.min(places_left)));
@@ -182,14 +181,16 @@ async fn spendings(store: &crate::Store, reader: &Session) -> Result<Vec<Standin
     Ok(spent.into_iter().map(standing).collect())
 }
 
-/// The first due jobs of every organization that may run: a few of each, or as many of each as there are places where
-/// those few leave places free.
+/// The first due jobs of every organization that may run: a few of each, or as many of each as there are places (of what
+/// a person waits for, and of others) where those few leave places of others free. What a person waits for is first in
+/// every organization, and what is left of it is found in the next round.
 async fn due_jobs(
     reader: &Session,
     role: Role,
     backend: Backend,
-    places: usize,
+    (urgent_places, other_places): (usize, usize),
 ) -> Result<Vec<DueJob<JobId>>, StoreError> {
+    let places = urgent_places.max(other_places);
     let statement =
         format!("{} SELECT count(fairness_key) AS organizations FROM organizations", organizations(role));
     let counted = reader.one("job", &statement, values![]).await?;
@@ -200,10 +201,16 @@ async fn due_jobs(
     let of_each = LOOKED_AT.max(places);
     let few = (LOOKED_AT_FIRST.max(places) / organizations).clamp(1, of_each);
     let due = heads(reader, role, backend, places, few).await?;
-    if few == of_each || due.len() >= places {
+    let others = due.iter().filter(|job| !is_urgent(job)).count();
+    if few == of_each || others >= other_places {
         return Ok(due);
     }
     heads(reader, role, backend, places, of_each).await
+}
+
+/// Whether a person waits for it.
+fn is_urgent(job: &DueJob<JobId>) -> bool {
+    job.priority <= i64::from(REQUESTED_PRIORITY)
 }
 
 /// Up to `places` due jobs that may run, of the first `of_each` due jobs of every organization.
