@@ -295,7 +295,8 @@ async fn a_small_organization_is_read_while_a_big_one_has_hundreds_of_projects_d
     let read = busy.read(&big).await;
     let meanwhile = read.iter().filter(|finished_at| **finished_at <= end).count() - read_before;
     let waits = busy.projects.iter().filter(|(name, _)| *name == big).count();
-    assert!(meanwhile < waits, "{meanwhile} projects of the big one were read first, where {waits} wait");
+    // By due time nearly all of them would be first; by turns, what had a ticket already.
+    assert!(meanwhile < waits / 2, "{meanwhile} projects of the big one were read first, where {waits} wait");
     demand.abort();
     drop(busy.processes);
 }
