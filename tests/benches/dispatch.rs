@@ -26,7 +26,7 @@ const FEW: u32 = 500;
 const ORGANIZATIONS: [u32; 2] = [10, 1_000];
 /// Rounds that are measured, after one that fills caches; the median counts.
 const ROUNDS: usize = 15;
-/// As the dispatcher of a process asks.
+/// A batch in between those of the two kinds of work: the dispatcher asks for 16 that spend and 500 that do not.
 const WINDOW: u32 = 128;
 const BATCH: u32 = 64;
 /// A round with many due jobs may take so many times as long as one with few.
